@@ -1,0 +1,8 @@
+//! The command line: one file for each subcommand.
+
+use std::process::ExitCode;
+
+/// Parses the arguments and does what they say.
+pub fn main() -> ExitCode {
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,41 @@
+//! A fault in the configuration, told so that it can be cured.
+
+/// One fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Dotted name of the key, as `camera.exposure-us`; empty for the file itself.
+    pub key: String,
+    /// Line in the file, from 1, where known.
+    pub line: Option<usize>,
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead.
+    pub cure: String,
+}
+
+/// The faults found so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Problems(pub Vec<Problem>);
+
+impl Problems {
+    /// Notes that `key` is wrong, and what would cure it. Lines are added by
+    /// whoever has the file.
+    pub fn add(
+        &mut self,
+        key: impl Into<String>,
+        message: impl Into<String>,
+        cure: impl Into<String>,
+    ) {
+        self.0.push(Problem {
+            key: key.into(),
+            line: None,
+            message: message.into(),
+            cure: cure.into(),
+        });
+    }
+
+    /// None found?
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

@@ -1,0 +1,1 @@
+//! What light did to the picture, measured and undone.

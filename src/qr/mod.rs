@@ -1,0 +1,14 @@
+//! Find, sample, decode: QR codes out of a luma plane.
+//!
+//! Plain values go from step to step: a located symbol ([`crate::geometry`]), its
+//! [`Modules`] (a confidence for each module, never a bit), its [`Content`].
+//! Nothing here knows of frames before or after this one, of threads or items.
+
+mod code;
+mod modules;
+
+pub use code::{
+    Code, Codes, Content, EcLevel, Fnc1, Method, Quality, Reason, StructuredAppend, Symbology,
+    Unread,
+};
+pub use modules::Modules;

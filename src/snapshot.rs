@@ -1,0 +1,144 @@
+//! What the daemon knows of itself, as plain values: counters that the stages
+//! write and anybody reads. Nothing here can hold a stage up or break it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A counter or gauge with one or more writers, read at leisure.
+#[derive(Debug, Default)]
+pub struct Meter(AtomicU64);
+
+impl Meter {
+    /// Adds `by`.
+    pub fn add(&self, by: u64) {
+        self.0.fetch_add(by, Ordering::Relaxed);
+    }
+
+    /// Sets the value.
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    /// The value now.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Counters of the camera and reading stages.
+#[derive(Debug, Default)]
+pub struct VisionMeters {
+    /// Frames that the source delivered.
+    pub frames: Meter,
+    /// Frames lost before they were read: gaps in the driver's sequence, an
+    /// empty pool, a newer frame that took the place.
+    pub dropped: Meter,
+    /// Codes read, over all frames.
+    pub codes: Meter,
+    /// Panics of the reader that were caught.
+    pub panics: Meter,
+    /// Whether frames come at all: 1 or 0.
+    pub camera_up: Meter,
+    /// Times the source was opened again.
+    pub reopened: Meter,
+}
+
+/// Counters of the item stage.
+#[derive(Debug, Default)]
+pub struct ItemMeters {
+    /// Items published as read.
+    pub read: Meter,
+    /// Items and windows published as not read.
+    pub noread: Meter,
+    /// Items whose verdict is fail.
+    pub failed: Meter,
+}
+
+/// Counters of the publishing stage.
+#[derive(Debug, Default)]
+pub struct PublishMeters {
+    /// Whether the broker has accepted our connection: 1 or 0.
+    pub connected: Meter,
+    /// Times it did.
+    pub connections: Meter,
+    /// Events in the outbox that are not acknowledged.
+    pub outbox_events: Meter,
+    /// Their bytes.
+    pub outbox_bytes: Meter,
+    /// Events acknowledged.
+    pub acknowledged: Meter,
+    /// Events given up because the outbox was full or they were too old.
+    pub given_up: Meter,
+    /// Events that the broker refuses, set aside.
+    pub dead_letters: Meter,
+    /// Whether events go to disk: 1 or 0 (a ring in memory).
+    pub durable: Meter,
+    /// Highest sequence number given.
+    pub seq: Meter,
+}
+
+/// All counters, shared by the stages.
+#[derive(Debug, Default)]
+pub struct Meters {
+    /// Camera and reading.
+    pub vision: VisionMeters,
+    /// Items.
+    pub item: ItemMeters,
+    /// Publishing.
+    pub publish: PublishMeters,
+}
+
+/// Signs of life of all stages. The watchdog is fed while every one of them
+/// has beaten since it last looked; a stage beats whenever its loop turns.
+#[derive(Clone, Debug, Default)]
+pub struct Pulses(Arc<Mutex<Vec<Stage>>>);
+
+type Stage = (&'static str, Arc<Meter>);
+
+/// One stage's sign of life. Dropping it takes the stage off the list, so that
+/// a stage that ended in order is not mistaken for a stuck one.
+#[derive(Debug)]
+pub struct Pulse {
+    beats: Arc<Meter>,
+    list: Pulses,
+}
+
+impl Pulses {
+    /// Puts a stage on the list.
+    pub fn register(&self, stage: &'static str) -> Pulse {
+        let beats = Arc::new(Meter::default());
+        self.lock().push((stage, Arc::clone(&beats)));
+        Pulse {
+            beats,
+            list: self.clone(),
+        }
+    }
+
+    /// Every stage on the list with its count of beats.
+    pub fn read(&self) -> Vec<(&'static str, u64)> {
+        self.lock()
+            .iter()
+            .map(|(stage, beats)| (*stage, beats.get()))
+            .collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Stage>> {
+        // The list is whole between any two statements.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pulse {
+    /// The loop has turned.
+    pub fn beat(&self) {
+        self.beats.add(1);
+    }
+}
+
+impl Drop for Pulse {
+    fn drop(&mut self) {
+        self.list
+            .lock()
+            .retain(|(_, beats)| !Arc::ptr_eq(beats, &self.beats));
+    }
+}
