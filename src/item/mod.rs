@@ -11,6 +11,9 @@ mod track;
 mod tracker;
 mod window;
 
+#[cfg(test)]
+mod scenes;
+
 pub use event::{
     Event, EventCode, EventKind, Failure, Gs1Elements, LastPlace, NoRead, TrackSummary, Trigger,
     Verdict,
