@@ -836,7 +836,7 @@ fn any_belt(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// A belt of known speed: every item that was read at least once is
     /// published once, whatever the texts.
