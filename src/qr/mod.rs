@@ -6,6 +6,7 @@
 
 mod code;
 pub mod decode;
+pub mod encode;
 mod modules;
 
 pub use code::{
@@ -13,4 +14,5 @@ pub use code::{
     Unread,
 };
 pub use decode::{DecodeError, Decoder};
+pub use encode::{BitMatrix, EncodeError, encode, encode_micro};
 pub use modules::Modules;
