@@ -1,5 +1,7 @@
 //! Sources of frames behind one small trait.
 
+pub mod picture;
+
 use std::time::Duration;
 
 use crate::frame::{Frame, Pool};
