@@ -1,5 +1,8 @@
 //! Sources of frames behind one small trait.
 
+pub mod belt;
+pub mod picture;
+
 use std::time::Duration;
 
 use crate::frame::{Frame, Pool};
