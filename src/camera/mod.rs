@@ -1,6 +1,7 @@
 //! Sources of frames behind one small trait.
 
 pub mod belt;
+pub mod picture;
 
 use std::time::Duration;
 
