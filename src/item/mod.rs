@@ -2,6 +2,7 @@
 //! rules and verdicts, trigger windows, no-reads; the [`Event`].
 
 mod event;
+pub mod gs1;
 
 pub use event::{
     Event, EventCode, EventKind, Failure, Gs1Elements, LastPlace, NoRead, TrackSummary, Trigger,
