@@ -3,11 +3,14 @@
 
 mod event;
 pub mod gs1;
+mod rules;
 
 pub use event::{
     Event, EventCode, EventKind, Failure, Gs1Elements, LastPlace, NoRead, TrackSummary, Trigger,
     Verdict,
 };
+
+pub use rules::judge;
 
 use crate::geometry::{Point, Quad};
 

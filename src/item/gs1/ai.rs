@@ -191,37 +191,6 @@ pub(super) fn leading(text: &str) -> Option<(&str, &'static Rules)> {
     })
 }
 
-/// Is the length of `ai` known by its first two digits, so that no separator is
-/// needed after it? (General Specifications, figure 7.8.5-2)
-pub fn predefined(ai: &str) -> bool {
-    matches!(
-        ai.get(..2),
-        Some(
-            "00" | "01"
-                | "02"
-                | "03"
-                | "04"
-                | "11"
-                | "12"
-                | "13"
-                | "14"
-                | "15"
-                | "16"
-                | "17"
-                | "18"
-                | "19"
-                | "20"
-                | "31"
-                | "32"
-                | "33"
-                | "34"
-                | "35"
-                | "36"
-                | "41"
-        )
-    )
-}
-
 /// A trade item, by itself or as content.
 const ITEM: &str = "01 02";
 /// A trade item or a part of one.
@@ -436,6 +405,7 @@ static TABLE: &[Rules] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::qr::encode::predefined_length;
 
     /// Every identifier there is.
     fn all() -> Vec<String> {
@@ -462,7 +432,7 @@ mod tests {
     #[test]
     fn predefined_lengths_are_those_of_the_general_specifications() {
         for ai in all() {
-            if !predefined(&ai) {
+            if !predefined_length(&ai) {
                 continue;
             }
             let length: usize = rules(&ai)

@@ -4,7 +4,8 @@
 use jiff::civil::Date;
 
 use super::super::Gs1Elements;
-use super::{Gs1Error, add, ai, ai::predefined};
+use super::{Gs1Error, add, ai};
+use crate::qr::encode::predefined_length;
 
 /// The separator.
 const FNC1: char = '\u{1d}';
@@ -27,7 +28,7 @@ pub fn parse_elements(text: &str, today: Date) -> Result<Gs1Elements, Gs1Error> 
             ai::leading(rest).ok_or_else(|| Gs1Error::UnknownAi(rest.chars().take(4).collect()))?;
         let after = &rest[ai.len()..];
         let ended = after.find(FNC1).unwrap_or(after.len());
-        let length = if predefined(ai) {
+        let length = if predefined_length(ai) {
             // Its length is known; a separator or the end before it is a fault
             // that the value's check tells.
             let length = rules.parts.iter().map(|part| part.max).sum::<usize>();

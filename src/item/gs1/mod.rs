@@ -17,7 +17,6 @@ use std::fmt;
 
 use jiff::civil::Date;
 
-pub use ai::predefined;
 pub use associations::check_associations;
 pub use check::Fault;
 pub use date::resolve as resolve_date;
@@ -83,6 +82,18 @@ impl fmt::Display for Gs1Error {
 }
 
 impl std::error::Error for Gs1Error {}
+
+/// The elements that a code's text holds: an element string if FNC1 was in first
+/// position (`fnc1`), else a Digital Link. `None` if it is neither, or if
+/// something is wrong with it, which [`parse_elements`] and
+/// [`parse_digital_link`] tell.
+pub fn elements_of(text: &str, fnc1: bool, today: Date) -> Option<Gs1Elements> {
+    if fnc1 {
+        parse_elements(text, today).ok()
+    } else {
+        parse_digital_link(text, today)?.ok()
+    }
+}
 
 /// Adds a checked element to `elements`.
 fn add(elements: &mut Gs1Elements, ai: &str, value: &str, today: Date) -> Result<(), Gs1Error> {
