@@ -2,6 +2,8 @@
 //! rules and verdicts, trigger windows, no-reads; the [`Event`].
 
 mod event;
+pub mod gs1;
+mod rules;
 mod view;
 
 pub use event::{
@@ -10,6 +12,8 @@ pub use event::{
 };
 pub use view::CodeView;
 pub(crate) use view::point as view_point;
+
+pub use rules::judge;
 
 use crate::geometry::{Point, Quad};
 
