@@ -37,7 +37,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let verbose = arguments.iter().any(|a| a == "-v");
     arguments.retain(|a| a != "-v");
     if arguments.is_empty() {
-        arguments = ["zxing", "zxing-cpp", "boofcv", "falsepos"].map(String::from).into();
+        arguments = ["zxing", "zxing-cpp", "boofcv", "falsepos"]
+            .map(String::from)
+            .into();
     }
     let mut reader = Reader::new(ReaderOptions::default());
     let mut reads = Reads::default();
@@ -94,7 +96,12 @@ fn score(entry: &Entry, reads: &Reads) -> (usize, usize) {
         .collect();
     let read = quads
         .iter()
-        .filter(|quad| reads.codes.iter().any(|code| quad.contains(code.corners.centre())))
+        .filter(|quad| {
+            reads
+                .codes
+                .iter()
+                .any(|code| quad.contains(code.corners.centre()))
+        })
         .count();
     (quads.len(), read)
 }

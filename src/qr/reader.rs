@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::finder::{Finders, Grouping, Triple};
 use super::grid::{Grid, Locator, Samples, Statistics};
-use super::{Code, Modules, Quality, Reads, Reason, Unread};
+use super::{Code, Decoder, Modules, Reads, Reason, Unread};
 use crate::frame::Luma;
 use crate::geometry::{Point, Quad};
 use crate::optics::{Pyramid, Sampler, Threshold, Window};
@@ -92,13 +92,8 @@ impl Reader {
             if level + 1 < levels {
                 self.threshold
                     .build(picture.width(), picture.height(), half, window);
-                self.finders.scan(
-                    picture,
-                    level,
-                    &self.threshold,
-                    self.options.inverted,
-                    last,
-                );
+                self.finders
+                    .scan(picture, level, &self.threshold, self.options.inverted, last);
             }
         }
         let finders = self.finders.found();
@@ -120,10 +115,7 @@ impl Reader {
                 continue;
             };
             let locator = Locator::new(sampler, finders, triple);
-            if let Some(quad) =
-                self.attempt
-                    .read(&locator, &sampler, triple, &self.options, reads)
-            {
+            if let Some(quad) = self.attempt.read(&locator, &sampler, triple, reads) {
                 for (used, finder) in self.used.iter_mut().zip(finders) {
                     *used |= quad.contains(finder.centre);
                 }
@@ -146,7 +138,7 @@ impl Reader {
 struct Attempt {
     samples: Samples,
     modules: Modules,
-    bytes: Vec<u8>,
+    decoder: Decoder,
 }
 
 impl Attempt {
@@ -156,7 +148,6 @@ impl Attempt {
         locator: &Locator<'_>,
         sampler: &Sampler<'_>,
         triple: &Triple,
-        options: &ReaderOptions,
         reads: &mut Reads,
     ) -> Option<Quad> {
         let mut best: Option<(Grid, Statistics)> = None;
@@ -172,18 +163,12 @@ impl Attempt {
             for radius in [1, 4] {
                 let statistics = self.samples.confidences(radius, &mut self.modules);
                 reads.work.decoded += 1;
-                if let Some(mirrored) = self.decode(options) {
-                    let quad = grid.corners();
-                    let text = &self.bytes;
-                    if reads.codes.iter().any(|code| {
-                        code.content.bytes == *text && code.corners.contains(quad.centre())
-                    }) {
-                        return Some(quad);
-                    }
-                    let code = reads.codes.push();
-                    self.fill(code, &grid, statistics, mirrored);
-                    return Some(quad);
+                let code = reads.codes.push();
+                if self.decoder.decode(&self.modules, code).is_ok() {
+                    describe(code, &grid, statistics);
+                    return Some(grid.corners());
                 }
+                reads.codes.pop();
                 if best.is_none() {
                     best = Some((grid, statistics));
                 }
@@ -197,48 +182,18 @@ impl Attempt {
         }
         None
     }
+}
 
-    fn decode(&mut self, options: &ReaderOptions) -> Option<bool> {
-        let modules = &self.modules;
-        for mirrored in [false, true] {
-            if mirrored && !options.mirrored {
-                continue;
-            }
-            let grid = rqrr::SimpleGrid::from_func(modules.side(), |x, y| {
-                if mirrored {
-                    modules.dark(y, x)
-                } else {
-                    modules.dark(x, y)
-                }
-            });
-            self.bytes.clear();
-            if rqrr::Grid::new(grid).decode_to(&mut self.bytes).is_ok() {
-                return Some(mirrored);
-            }
-        }
-        None
+/// Fills in what the picture tells of a code that was decoded.
+fn describe(code: &mut Code, grid: &Grid, statistics: Statistics) {
+    code.inverted = grid.inverted;
+    code.corners = grid.corners();
+    if code.mirrored {
+        code.corners.0.swap(1, 3);
     }
-
-    fn fill(&self, code: &mut Code, grid: &Grid, statistics: Statistics, mirrored: bool) {
-        code.mirrored = mirrored;
-        code.inverted = grid.inverted;
-        code.corners = grid.corners();
-        if mirrored {
-            code.corners.0.swap(1, 3);
-        }
-        code.version = ((grid.side - 17) / 4) as u8;
-        code.content.bytes.extend_from_slice(&self.bytes);
-        if let Ok(text) = std::str::from_utf8(&self.bytes) {
-            code.content.text.push_str(text);
-            code.content.is_text = true;
-        }
-        code.quality = Quality {
-            uec: 0.0,
-            contrast: statistics.contrast,
-            module_px: grid.module,
-            blur_modules: 1.6 * grid.edge / grid.module.max(1e-3),
-        };
-    }
+    code.quality.contrast = statistics.contrast;
+    code.quality.module_px = grid.module;
+    code.quality.blur_modules = 1.6 * grid.edge / grid.module.max(1e-3);
 }
 
 /// The most likely cause why a located symbol was not read.

@@ -74,8 +74,7 @@ impl Grouping {
     /// so that only those within reach are compared.
     fn find_partners(&mut self, finders: &[FinderPattern]) {
         self.partners.clear();
-        self.partners
-            .resize(finders.len(), [[None; PARTNERS]; 4]);
+        self.partners.resize(finders.len(), [[None; PARTNERS]; 4]);
         self.order.clear();
         self.order
             .extend(0..finders.len().min(usize::from(u16::MAX)) as u16);
@@ -216,11 +215,7 @@ mod tests {
                     degrees as f32 + turn,
                 )
             };
-            let finders = [
-                at(0.0, 54.0, 90.0),
-                at(54.0, 0.0, 180.0),
-                at(0.0, 0.0, 0.0),
-            ];
+            let finders = [at(0.0, 54.0, 90.0), at(54.0, 0.0, 180.0), at(0.0, 0.0, 0.0)];
             let mut grouping = Grouping::default();
             let best = grouping.group(&finders, 10)[0];
             assert_eq!((best.corner, best.right, best.down), (2, 1, 0));

@@ -13,7 +13,7 @@ mod scan;
 mod shape;
 
 pub use group::{Grouping, Triple};
-pub use scan::{Finders, ScanWork};
+pub use scan::Finders;
 
 use crate::geometry::Point;
 

@@ -59,8 +59,7 @@ impl BitRow {
                 let mut word = 0;
                 for (byte, eight) in chunk.as_chunks::<8>().0.iter().enumerate() {
                     // Gathers the low bits of eight bytes in the top byte.
-                    let bits =
-                        u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+                    let bits = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
                     word |= bits << (8 * byte);
                 }
                 word
@@ -107,14 +106,25 @@ mod tests {
             let m = module;
             assert!(is_finder([m, m, 3 * m, m, m]), "module {m}");
             let spread = m / 2;
-            let runs = [m + spread, m - spread, 3 * m + spread, m - spread, m + spread];
+            let runs = [
+                m + spread,
+                m - spread,
+                3 * m + spread,
+                m - spread,
+                m + spread,
+            ];
             assert!(is_finder(runs), "module {m}, ink spread");
             assert!(!is_finder([m, m, m, m, m]), "timing, module {m}");
             assert!(!is_finder([m, 3 * m, m, 3 * m, m]));
             assert!(!is_finder([m, m, 8 * m, m, m]));
         }
         // Modules of 1.5 pixels, as they fall on the pixel grid.
-        for runs in [[1, 2, 4, 2, 1], [2, 1, 5, 1, 2], [1, 2, 5, 1, 2], [2, 2, 4, 1, 1]] {
+        for runs in [
+            [1, 2, 4, 2, 1],
+            [2, 1, 5, 1, 2],
+            [1, 2, 5, 1, 2],
+            [2, 2, 4, 1, 1],
+        ] {
             assert!(is_finder(runs), "{runs:?}");
         }
         for runs in [[1, 1, 1, 1, 1], [1, 1, 2, 1, 1], [0, 0, 3, 0, 0]] {

@@ -127,7 +127,10 @@ impl Finders {
         let Some(along) = view.cross((x, y), (1, 0), length, inverted) else {
             return;
         };
-        let centre = place(x as f32 + along.shift, y as f32 + down.shift - down.offset as f32);
+        let centre = place(
+            x as f32 + along.shift,
+            y as f32 + down.shift - down.offset as f32,
+        );
         let module = (along.length * down.length) as f32;
         let module = module.sqrt() / 7.0 * pixel;
         if self.claimed(centre, module, inverted) {

@@ -227,9 +227,7 @@ struct Outline {
 
 impl Outline {
     fn of(points: &[Point]) -> Option<Self> {
-        let pairs = || {
-            (0..points.len()).map(|i| (points[i], points[(i + 1) % points.len()]))
-        };
+        let pairs = || (0..points.len()).map(|i| (points[i], points[(i + 1) % points.len()]));
         let mut area = 0.0;
         let mut centre = Point::default();
         for (p, q) in pairs() {
@@ -292,9 +290,8 @@ impl Outline {
         // negative and real.
         let angle = (-imaginary).atan2(-real) / 4.0;
         let (sin, cos) = angle.sin_cos();
-        let unwhiten = |x: f32, y: f32| {
-            Point::new(root[0] * x + root[1] * y, root[1] * x + root[2] * y)
-        };
+        let unwhiten =
+            |x: f32, y: f32| Point::new(root[0] * x + root[1] * y, root[1] * x + root[2] * y);
         Some(Self {
             centre,
             u: unwhiten(cos, sin),

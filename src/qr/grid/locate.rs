@@ -5,6 +5,7 @@ use super::mesh::Mesh;
 use super::solve::{Pair, fit};
 use crate::geometry::{Homography, Point, Quad};
 use crate::optics::Sampler;
+use crate::qr::decode::alignment_centres;
 use crate::qr::finder::{FinderPattern, Triple};
 
 /// A symbol's grid in the picture.
@@ -192,7 +193,7 @@ impl<'a> Locator<'a> {
     pub fn grid(&self, side: usize) -> Option<Grid> {
         let base = self.base(side)?;
         let mut mesh = Mesh::flat(base);
-        let centres = super::alignment_centres((side - 17) / 4);
+        let centres = alignment_centres(((side - 17) / 4) as u8);
         match centres.len() {
             0 => {}
             2 => mesh = self.with_one_pattern(mesh, side)?,
@@ -295,14 +296,7 @@ impl<'a> Locator<'a> {
 
     /// The alignment pattern at module (`x`, `y`), where the map and `shift`
     /// expect it, at most `radius` modules off.
-    fn find(
-        &self,
-        mesh: &Mesh,
-        x: f32,
-        y: f32,
-        shift: Point,
-        radius: f32,
-    ) -> Option<(Point, f32)> {
+    fn find(&self, mesh: &Mesh, x: f32, y: f32, shift: Point, radius: f32) -> Option<(Point, f32)> {
         let value = |at: Point| self.value(at);
         let at = mesh.map(x, y);
         let search = Search {

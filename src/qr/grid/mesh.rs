@@ -40,8 +40,7 @@ impl Mesh {
         }
         for row in 0..self.count {
             for column in 0..self.count {
-                self.shifts[row][column] =
-                    before.shift(self.places[column], self.places[row]);
+                self.shifts[row][column] = before.shift(self.places[column], self.places[row]);
             }
         }
     }

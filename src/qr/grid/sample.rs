@@ -109,7 +109,15 @@ impl Samples {
                 let dark = (tile.middle - grey) / tile.half.max(1.0);
                 // Never quite 0: that would be an erasure.
                 let soft = (dark * 127.0).clamp(-127.0, 127.0) as i8;
-                modules.set(x, y, if soft == 0 { if dark > 0.0 { 1 } else { -1 } } else { soft });
+                modules.set(
+                    x,
+                    y,
+                    if soft == 0 {
+                        if dark > 0.0 { 1 } else { -1 }
+                    } else {
+                        soft
+                    },
+                );
             }
         }
         Statistics {

@@ -120,7 +120,10 @@ mod tests {
         }
         let flat = fit(&pairs, 1e9).expect("spans the plane").0;
         assert!(flat[6].abs() < 1e-3 * flat[8].abs());
-        let line: Vec<Pair> = pairs.iter().map(|p| (p.0, Point::new(p.0.x, 0.0), 1.0)).collect();
+        let line: Vec<Pair> = pairs
+            .iter()
+            .map(|p| (p.0, Point::new(p.0.x, 0.0), 1.0))
+            .collect();
         assert!(fit(&line, 0.0).is_none());
         assert!(fit(&[], 0.0).is_none());
     }
