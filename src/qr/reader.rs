@@ -87,7 +87,7 @@ impl Reader {
             let half = self.pyramid.level(luma, level + 1);
             let window = Window {
                 radius: 1,
-                floor: 12,
+                floor: 20,
             };
             if level + 1 < levels {
                 self.threshold
