@@ -31,7 +31,7 @@ pub(super) fn camera(camera: &Camera, problems: &mut Problems) -> CameraPlan {
             rate: camera.rate,
             repeat: camera.repeat,
         },
-        "belt" => SourcePlan::Belt(camera.belt.clone()),
+        "belt" => SourcePlan::Belt(camera.belt.resolve(problems)),
         other => {
             problems.add(
                 "camera.source",
@@ -59,14 +59,6 @@ pub(super) fn camera(camera: &Camera, problems: &mut Problems) -> CameraPlan {
         gain: camera.gain,
         focus: camera.focus,
         timeout: Duration::from_millis(camera.timeout_ms.into()),
-    }
-}
-
-pub(super) fn belt(belt: &Belt, _: &mut Problems) -> BeltPlan {
-    BeltPlan {
-        speed_m_s: belt.speed_m_s,
-        direction_rad: belt.direction_deg.map(f32::to_radians),
-        px_per_mm: belt.px_per_mm,
     }
 }
 
