@@ -2,11 +2,14 @@
 //! rules and verdicts, trigger windows, no-reads; the [`Event`].
 
 mod event;
+mod view;
 
 pub use event::{
     Event, EventCode, EventKind, Failure, Gs1Elements, LastPlace, NoRead, TrackSummary, Trigger,
     Verdict,
 };
+pub use view::CodeView;
+pub(crate) use view::point as view_point;
 
 use crate::geometry::{Point, Quad};
 
