@@ -149,15 +149,15 @@ impl Config {
     pub fn plan(&self) -> Result<Plan, Problems> {
         let mut problems = Problems::default();
         let service = self.service.resolve(&mut problems);
-        let camera = stopgap::camera(&self.camera, &mut problems);
+        let camera = self.camera.resolve(&mut problems);
         let belt = self.belt.resolve(&mut problems);
         let read = self.read.resolve(self.camera.fps, &mut problems);
         let item = stopgap::item(&self.item, &camera, &belt, &mut problems);
         let rules = stopgap::rules(&self.rule, &mut problems);
         let noread = stopgap::noreads(&self.noread, &service.state_dir, &mut problems);
-        let reader = stopgap::reader(&self.reader, &mut problems);
-        let mqtt = stopgap::mqtt(&self.mqtt, &self.reader, &mut problems);
-        let outbox = stopgap::outbox(&self.outbox, &service.state_dir, &mut problems);
+        let reader = self.reader.resolve(&mut problems);
+        let mqtt = self.mqtt.resolve(&self.reader, &mut problems);
+        let outbox = self.outbox.resolve(&service.state_dir, &mut problems);
         let output = self.output.resolve(&mut problems);
         let log = self.log.resolve(&mut problems);
         if !problems.is_empty() {
