@@ -70,6 +70,10 @@ pub struct BeltSource {
     pub items: u64,
     /// Whether frames come in real time; if not, as fast as they are taken.
     pub real_time: bool,
+    /// When the belt was started, ms since 1970 (real time only): a daemon that
+    /// is started again finds the belt where it has got to. 0: it starts with
+    /// the daemon.
+    pub started_unix_ms: u64,
 }
 
 /// Pixel formats of V4L2 sources.
@@ -170,6 +174,7 @@ impl Default for BeltSource {
             readout_ms: 8.0,
             items: 0,
             real_time: true,
+            started_unix_ms: 0,
         }
     }
 }

@@ -5,10 +5,14 @@
 //! Nothing here knows of frames before or after this one, of threads or items.
 
 mod code;
+pub mod decode;
+pub mod encode;
 mod modules;
 
 pub use code::{
     Code, Codes, Content, EcLevel, Fnc1, Method, Quality, Reason, StructuredAppend, Symbology,
     Unread,
 };
+pub use decode::{DecodeError, Decoder};
+pub use encode::{BitMatrix, EncodeError, encode, encode_micro};
 pub use modules::Modules;
