@@ -4,8 +4,8 @@
 mod associate;
 mod decide;
 mod event;
-pub mod gs1;
 mod group;
+pub mod gs1;
 mod motion;
 mod pictures;
 mod rules;
@@ -14,6 +14,7 @@ mod tracker;
 mod view;
 mod window;
 
+pub use crate::qr::Hint;
 pub use event::{
     Event, EventCode, EventKind, Failure, Gs1Elements, LastPlace, NoRead, TrackSummary, Trigger,
     Verdict,
@@ -26,15 +27,6 @@ pub(crate) use view::point as view_point;
 pub use window::Refused;
 
 use crate::geometry::{Point, Quad};
-
-/// Where the pipeline may expect a code in the next frame.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Hint {
-    /// Its corners, predicted for the frame's own time.
-    pub corners: Quad,
-    /// Its velocity in pixels a second.
-    pub velocity: Point,
-}
 
 /// An item published before a restart, as the outbox keeps it.
 #[derive(Clone, Debug, PartialEq)]
