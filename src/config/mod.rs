@@ -7,11 +7,17 @@
 mod belt;
 mod camera;
 mod item;
+mod keys;
 mod output;
 mod problem;
 mod publish;
 mod read;
 mod service;
+mod set;
+mod stopgap;
+#[cfg(test)]
+mod tests;
+mod text;
 
 pub use belt::{Belt, BeltPlan};
 pub use camera::{
@@ -26,8 +32,13 @@ pub use problem::{Problem, Problems};
 pub use publish::{Mqtt, MqttPlan, MqttVersion, Outbox, OutboxPlan, Reader, TlsPlan, Topics};
 pub use read::{Read, ReadPlan};
 pub use service::{Log, LogFormat, Service, ServicePlan};
+pub use set::TUNING_KEYS;
+
+use std::io::Read as _;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// The whole file, as written. Keys are kebab-case, unknown ones are refused,
 /// the `Default` impls are the documented defaults.
@@ -87,4 +98,103 @@ pub struct Plan {
     pub log: Log,
     /// Service.
     pub service: ServicePlan,
+}
+
+impl Config {
+    /// Reads and checks a file, as [`Config::parse`] does its text.
+    pub fn load(path: &Path) -> Result<Config, Problems> {
+        let unreadable = |error: std::io::Error| {
+            let mut problems = Problems::default();
+            problems.add(
+                "",
+                format!("cannot read {}: {error}", path.display()),
+                "name a configuration that this user may read with --config",
+            );
+            problems
+        };
+        let mut bytes = Vec::new();
+        // One byte beyond what is taken, so that a larger file shows.
+        std::fs::File::open(path)
+            .and_then(|file| {
+                file.take(text::MAX_BYTES as u64 + 1)
+                    .read_to_end(&mut bytes)
+            })
+            .map_err(unreadable)?;
+        Config::parse_bytes(&bytes)
+    }
+
+    /// Reads and checks the text of a file: TOML, known keys, fitting values, and
+    /// a plan that can be made of them. Reports every fault of the file, each
+    /// with its line, not the first. A configuration that comes out of here has
+    /// a [`Config::plan`], as long as the files it names stay.
+    pub fn parse(text: &str) -> Result<Config, Problems> {
+        text::parse(text)
+    }
+
+    fn parse_bytes(bytes: &[u8]) -> Result<Config, Problems> {
+        let fault = match std::str::from_utf8(bytes) {
+            Ok(text) => return Config::parse(text),
+            // A character that the size limit cut through is not the fault.
+            Err(_) if bytes.len() > text::MAX_BYTES => {
+                return Config::parse(&String::from_utf8_lossy(bytes));
+            }
+            Err(fault) => fault,
+        };
+        let before = &bytes[..fault.valid_up_to()];
+        let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
+        Err(Problems(vec![Problem {
+            key: String::new(),
+            line: Some(line),
+            message: "this line is not UTF-8".into(),
+            cure: "save the file as UTF-8 text".into(),
+        }]))
+    }
+
+    /// Resolves every section, and reports every fault found on the way.
+    pub fn plan(&self) -> Result<Plan, Problems> {
+        let mut problems = Problems::default();
+        let service = self.service.resolve(&mut problems);
+        let camera = stopgap::camera(&self.camera, &mut problems);
+        let belt = stopgap::belt(&self.belt, &mut problems);
+        let read = self.read.resolve(self.camera.fps, &mut problems);
+        let item = stopgap::item(&self.item, &camera, &belt, &mut problems);
+        let rules = stopgap::rules(&self.rule, &mut problems);
+        let noread = stopgap::noreads(&self.noread, &service.state_dir, &mut problems);
+        let reader = stopgap::reader(&self.reader, &mut problems);
+        let mqtt = stopgap::mqtt(&self.mqtt, &self.reader, &mut problems);
+        let outbox = stopgap::outbox(&self.outbox, &service.state_dir, &mut problems);
+        let output = self.output.resolve(&mut problems);
+        let log = self.log.resolve(&mut problems);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(Plan {
+            reader,
+            camera,
+            belt,
+            read,
+            item,
+            rules,
+            noread,
+            mqtt,
+            outbox,
+            output,
+            log,
+            service,
+        })
+    }
+
+    /// A fingerprint of everything that the configuration says, defaults
+    /// included: SHA-256 in hexadecimal. The same for two files that differ in
+    /// comments, order or keys that repeat a default.
+    pub fn hash(&self) -> String {
+        // Fields are written in the order of their declaration. Nothing in a
+        // configuration can fail to be written: its keys are names, its
+        // numbers finite, its paths UTF-8 since they came from TOML.
+        let canonical = serde_json::to_vec(self).unwrap_or_default();
+        Sha256::digest(&canonical)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
 }

@@ -4,13 +4,15 @@
 mod event;
 pub mod gs1;
 mod rules;
+mod view;
 
 pub use event::{
     Event, EventCode, EventKind, Failure, Gs1Elements, LastPlace, NoRead, TrackSummary, Trigger,
     Verdict,
 };
-
 pub use rules::judge;
+pub use view::CodeView;
+pub(crate) use view::point as view_point;
 
 use crate::geometry::{Point, Quad};
 
