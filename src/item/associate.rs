@@ -360,7 +360,10 @@ impl Associator {
                 continue;
             }
             let (track, sight) = (&tracks[pair.track], &sights[pair.sight]);
-            let same = stray(track, sight, self.predicted[pair.track], motion, scene);
+            let mut same = stray(track, sight, self.predicted[pair.track], motion, scene);
+            if track.remembered && self.is_backed(pair, tracks, sights, scene) {
+                same = same.min(1.0);
+            }
             let other = self.new_code(sight, mean, tracks, scene)
                 + if scene.shows(self.predicted[pair.track], track.size) {
                     scene.miss(track.missed)
@@ -381,6 +384,35 @@ impl Associator {
                 self.matched.push((pair.track, pair.sight, false));
             }
         }
+    }
+
+    /// Does another code from before the restart tell of the same mean velocity?
+    fn is_backed(&self, pair: &Pair, tracks: &[Track], sights: &[Sight], scene: &Scene) -> bool {
+        let mean_of = |pair: &Pair| {
+            let (track, sight) = (&tracks[pair.track], &sights[pair.sight]);
+            let time = (scene.now - track.seen).max(1e-3) as f32;
+            ((sight.centre - track.centre) * (1.0 / time), time)
+        };
+        let (mean, time) = mean_of(pair);
+        // Equal texts fit by chance: then the velocity must be that of before.
+        let rivals = self.pairs.iter().filter(|other| {
+            other.kin == Kin::Same
+                && tracks[other.track].remembered
+                && (other.track == pair.track || other.sight == pair.sight)
+        });
+        let before = tracks[pair.track].velocity.unwrap_or_default();
+        if rivals.count() > 1 && (mean - before).length() > 0.1 * before.length() {
+            return false;
+        }
+        self.pairs.iter().any(|other| {
+            let differs = other.track != pair.track && other.sight != pair.sight;
+            let (theirs, other_time) = mean_of(other);
+            let off = (theirs - mean).length() * time.min(other_time);
+            differs
+                && other.kin == Kin::Same
+                && tracks[other.track].remembered
+                && off < 0.2 * sights[pair.sight].size
+        })
     }
 
     /// What is left is new. It is doubtful if it may have been in view before a
@@ -418,10 +450,15 @@ fn stray(track: &Track, sight: &Sight, predicted: Point, motion: &Motion, scene:
     let jump = sight.centre - track.centre;
     let still = 0.5 * (jump.length() / track.spread(0.0)).powi(2);
     let mut least = f32::INFINITY;
-    // On its own way.
+    // On its own way. A velocity from before a restart is known to a tenth.
     if let Some(velocity) = track.velocity {
         let way = velocity * unseen as f32;
-        let off = (jump - way).length() / track.spread(way.length());
+        let spread = if track.remembered {
+            track.spread(0.0) + 0.05 * way.length()
+        } else {
+            track.spread(way.length())
+        };
+        let off = (jump - way).length() / spread;
         if off < 3.0 {
             least = least.min(0.5 * off * off + 1.0);
         }

@@ -222,10 +222,12 @@ impl Tracker {
     }
 
     pub(super) fn velocity(&self, track: &Track) -> Point {
-        track
-            .velocity
-            .or_else(|| self.motion.expected().filter(|_| track.rides()))
-            .unwrap_or_default()
+        // The belt's velocity is known from all codes, the track's own perhaps
+        // from two sights.
+        match self.motion.expected() {
+            Some(belt) if track.rides() => belt * track.gear,
+            _ => track.velocity.unwrap_or_default(),
+        }
     }
 
     pub(super) fn last_place(&self, track: &Track) -> LastPlace {
@@ -439,6 +441,7 @@ impl Tracker {
             let Clock { now, watched } = self.clock;
             let mut track = Track::new(id, &sight, stamp, now, watched);
             let whole = self.is_whole(&sight.corners);
+            track.odometer = self.motion.reading(now);
             track.follow(&sight, &self.motion, self.clock, stamp, whole);
             track.maybe_repeat = doubtful;
             if let What::Read(index, hash) = sight.what {
