@@ -271,8 +271,7 @@ impl Store {
         for message in &messages {
             self.ring.push(message.clone());
         }
-        let gaps = self.ring.trim();
-        let given_up = gaps.iter().map(|gap| gap.to - gap.from + 1).sum();
+        let (given_up, gaps) = self.ring.trim();
         for gap in &gaps {
             let note = note(gap, &self.reader, self.next_position);
             self.next_position += 1;
