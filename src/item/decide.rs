@@ -10,14 +10,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::event::{
-    Event, EventCode, EventKind, Failure, Gs1Elements, NoRead, TrackSummary, Trigger, Verdict,
+    Event, EventCode, EventKind, Failure, Gs1Elements, NoRead, TrackSummary, Trigger,
 };
 use super::group;
 use super::pictures::Picture;
 use super::track::{REASONS, State, Track};
 use super::tracker::Tracker;
 use super::window::Window;
-use crate::config::{Decide, RulePlan};
+use crate::config::Decide;
 use crate::frame::Stamp;
 use crate::geometry::Point;
 use crate::qr;
@@ -200,11 +200,11 @@ fn read_event(
             best = Some((code.quality.uec, ballot.best));
         }
         let mut code = *code;
-        code.gs1 = gs1_of(&code);
+        code.gs1 = gs1_of(&code, wall_ns);
         codes.push(code);
     }
     let (_, stamp) = best?;
-    let verdict = verdict_of(&tracker.rules, &codes);
+    let verdict = super::judge(&tracker.rules, &codes);
     Some(Event {
         kind: EventKind::Read,
         captured_wall_ns: stamp.wall_ns,
@@ -352,14 +352,12 @@ fn in_words(reason: qr::Reason) -> &'static str {
     }
 }
 
-/// GS1 elements of a code, where it has any.
-fn gs1_of(_code: &EventCode) -> Option<Gs1Elements> {
-    None
-}
-
-/// What the rules say.
-fn verdict_of(_rules: &[RulePlan], _codes: &[EventCode]) -> Option<Verdict> {
-    None
+/// GS1 elements of a code, where it has any, seen from the day of `wall_ns`.
+fn gs1_of(code: &EventCode, wall_ns: i64) -> Option<Gs1Elements> {
+    let fnc1_first = matches!(code.aim.as_str(), "]Q3" | "]Q4");
+    let now = jiff::Timestamp::from_nanosecond(wall_ns.into()).ok()?;
+    let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
+    super::gs1::elements_of(code.text.as_deref()?, fnc1_first, today)
 }
 
 /// The bytes of a payload that is no text, as events and the outbox write them.

@@ -5,33 +5,31 @@ mod associate;
 mod decide;
 mod event;
 mod group;
+pub mod gs1;
 mod motion;
 mod pictures;
+mod rules;
 mod track;
 mod tracker;
+mod view;
 mod window;
 
 #[cfg(test)]
 mod scenes;
 
+pub use crate::qr::Hint;
 pub use event::{
     Event, EventCode, EventKind, Failure, Gs1Elements, LastPlace, NoRead, TrackSummary, Trigger,
     Verdict,
 };
 pub use pictures::Pictures;
+pub use rules::judge;
 pub use tracker::Tracker;
+pub use view::CodeView;
+pub(crate) use view::point as view_point;
 pub use window::Refused;
 
 use crate::geometry::{Point, Quad};
-
-/// Where the pipeline may expect a code in the next frame.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Hint {
-    /// Its corners, predicted for the frame's own time.
-    pub corners: Quad,
-    /// Its velocity in pixels a second.
-    pub velocity: Point,
-}
 
 /// An item published before a restart, as the outbox keeps it.
 #[derive(Clone, Debug, PartialEq)]
