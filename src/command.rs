@@ -35,6 +35,9 @@ pub struct Reply {
 pub struct Request {
     /// What is asked.
     pub command: Command,
+    /// The asker's own id for it, where there is one; a trigger window carries it
+    /// into its event.
+    pub request_id: Option<String>,
     /// Takes exactly one reply; a dropped receiver is no error.
     pub reply: SyncSender<Reply>,
 }

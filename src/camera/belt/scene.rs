@@ -7,6 +7,7 @@
 
 use std::ops::Range;
 
+use qrcode::bits::Bits;
 use qrcode::{EcLevel, QrCode, Version};
 
 use super::motion::{Motion, Step};
@@ -111,21 +112,26 @@ impl Label {
 
     /// The modules, dark is true, row by row.
     pub(super) fn modules(&self) -> Vec<bool> {
-        QrCode::with_version(
-            self.text.as_bytes(),
-            Version::Normal(self.version as i16),
-            self.level,
-        )
-        // Both makers of labels have seen to it that text and version fit.
-        .map_or_else(
-            |_| vec![false; (self.side() * self.side()) as usize],
-            |code| {
-                code.into_colors()
-                    .into_iter()
-                    .map(|colour| colour == qrcode::Color::Dark)
-                    .collect()
-            },
-        )
+        let (text, version) = (self.text.as_bytes(), Version::Normal(self.version as i16));
+        QrCode::with_version(text, version, self.level)
+            // The division into modes that the encoder chooses is not always the
+            // shortest; what table 7 promises holds for a single segment.
+            .or_else(|_| {
+                let mut bits = Bits::new(version);
+                bits.push_byte_data(text)?;
+                bits.push_terminator(self.level)?;
+                QrCode::with_bits(bits, self.level)
+            })
+            // Both makers of labels have seen to it that text and version fit.
+            .map_or_else(
+                |_| vec![false; (self.side() * self.side()) as usize],
+                |code| {
+                    code.into_colors()
+                        .into_iter()
+                        .map(|colour| colour == qrcode::Color::Dark)
+                        .collect()
+                },
+            )
     }
 }
 

@@ -231,7 +231,7 @@ impl Print<'_> {
         let (letter, x) = ((x / 5.0) as u64, x as u64 % 5);
         let bits = mix(self.seed, letter * 2 + line);
         // One in six is a space; the fifth column parts the letters.
-        bits % 6 != 0 && x < 4 && (bits >> (8 + x + 4 * y as u64)) & 1 == 1
+        !bits.is_multiple_of(6) && x < 4 && (bits >> (8 + x + 4 * y as u64)) & 1 == 1
     }
 }
 
