@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+pub mod check;
+
 /// Parses the arguments and does what they say.
 pub fn main() -> ExitCode {
     ExitCode::SUCCESS
