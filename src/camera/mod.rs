@@ -35,7 +35,7 @@ pub fn open(plan: &CameraPlan) -> Result<Box<dyn Source>, CameraError> {
         SourcePlan::V4l2 { .. } => Err(not_in_this_build("v4l2", "pipe with ffmpeg")),
         SourcePlan::Nokhwa { .. } => Err(not_in_this_build("nokhwa", "v4l2")),
         SourcePlan::Rpicam { .. } => Err(not_in_this_build("rpicam", "pipe")),
-        SourcePlan::Belt(_) => Err(not_in_this_build("belt", "replay")),
+        SourcePlan::Belt(belt) => Ok(Box::new(belt::BeltCamera::open(plan, belt)?)),
     }
 }
 

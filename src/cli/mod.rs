@@ -1,5 +1,8 @@
 //! The command line: one file for each subcommand.
 
+mod daemon;
+mod run;
+
 use std::process::ExitCode;
 
 pub mod check;
