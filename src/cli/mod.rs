@@ -5,6 +5,8 @@ mod run;
 
 use std::process::ExitCode;
 
+pub mod check;
+
 /// Parses the arguments and does what they say.
 pub fn main() -> ExitCode {
     ExitCode::SUCCESS
