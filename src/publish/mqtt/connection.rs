@@ -348,14 +348,10 @@ impl Connection<'_> {
             Signal::Connected(limits) => self.connected(limits)?,
             Signal::Acked(pkid) => {
                 self.heard();
-                match self.flight.done(pkid) {
-                    Some(Tag::Event(message)) => {
-                        self.session.suspicion.settled(message.position);
-                        self.session
-                            .outbox
-                            .acknowledge(message.position, message.cost());
-                    }
-                    Some(_) | None => {}
+                if let Some(Tag::Event(message)) = self.flight.done(pkid) {
+                    self.session.suspicion.settled(message.position);
+                    let outbox = &self.session.outbox;
+                    outbox.acknowledge(message.position, message.cost());
                 }
                 self.proved();
             }
