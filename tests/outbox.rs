@@ -158,7 +158,7 @@ fn fifty_kills_leave_no_gap_and_nothing_twice() {
 }
 
 /// A file system of its own, if this user may mount one.
-struct Mount(PathBuf, tempfile::TempDir);
+struct Mount(PathBuf);
 
 impl Mount {
     fn new(test: &str) -> Option<Mount> {
@@ -173,7 +173,7 @@ impl Mount {
             support::leave_out(test, "the right to mount a tmpfs (root)");
             return None;
         }
-        Some(Mount(folder.path().to_owned(), folder))
+        Some(Mount(folder.keep()))
     }
 
     fn remount(&self, how: &str) {
@@ -201,6 +201,7 @@ impl Mount {
 impl Drop for Mount {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+        let _ = std::fs::remove_dir(&self.0);
     }
 }
 
