@@ -1,6 +1,10 @@
 //! What the daemon knows of itself, as plain values: counters that the stages
 //! write and anybody reads. Nothing here can hold a stage up or break it.
 
+mod histogram;
+
+pub use histogram::{Counts, Histogram};
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -41,6 +45,8 @@ pub struct VisionMeters {
     pub camera_up: Meter,
     /// Times the source was opened again.
     pub reopened: Meter,
+    /// Time from taking a frame up to having its codes.
+    pub frame_time: Histogram,
 }
 
 /// Counters of the item stage.
@@ -93,7 +99,13 @@ pub struct Meters {
 #[derive(Clone, Debug, Default)]
 pub struct Pulses(Arc<Mutex<Vec<Stage>>>);
 
-type Stage = (&'static str, Arc<Meter>);
+#[derive(Debug)]
+struct Stage {
+    name: &'static str,
+    beats: Arc<Meter>,
+    /// Its beats when the watchdog last looked; `None` if it is new since.
+    looked: Option<u64>,
+}
 
 /// One stage's sign of life. Dropping it takes the stage off the list, so that
 /// a stage that ended in order is not mistaken for a stuck one.
@@ -107,7 +119,11 @@ impl Pulses {
     /// Puts a stage on the list.
     pub fn register(&self, stage: &'static str) -> Pulse {
         let beats = Arc::new(Meter::default());
-        self.lock().push((stage, Arc::clone(&beats)));
+        self.lock().push(Stage {
+            name: stage,
+            beats: Arc::clone(&beats),
+            looked: None,
+        });
         Pulse {
             beats,
             list: self.clone(),
@@ -118,7 +134,20 @@ impl Pulses {
     pub fn read(&self) -> Vec<(&'static str, u64)> {
         self.lock()
             .iter()
-            .map(|(stage, beats)| (*stage, beats.get()))
+            .map(|stage| (stage.name, stage.beats.get()))
+            .collect()
+    }
+
+    /// The stages that have not beaten since the last call of this function,
+    /// which is for the watchdog alone. A stage that is new since then is given
+    /// until the next call.
+    pub fn still(&self) -> Vec<&'static str> {
+        self.lock()
+            .iter_mut()
+            .filter_map(|stage| {
+                let beats = stage.beats.get();
+                (stage.looked.replace(beats) == Some(beats)).then_some(stage.name)
+            })
             .collect()
     }
 
@@ -139,6 +168,6 @@ impl Drop for Pulse {
     fn drop(&mut self) {
         self.list
             .lock()
-            .retain(|(_, beats)| !Arc::ptr_eq(beats, &self.beats));
+            .retain(|stage| !Arc::ptr_eq(&stage.beats, &self.beats));
     }
 }

@@ -1,8 +1,52 @@
-//! Sources of frames behind one small trait.
+//! Sources of frames behind one small trait, and [`Keeper`], which keeps one
+//! open through faults. What a frame shows is no business of this room.
+
+pub mod belt;
+mod child;
+mod clock;
+mod feed;
+mod keeper;
+mod mjpeg;
+pub mod picture;
+mod pipe;
+mod plane;
+mod replay;
+
+#[cfg(test)]
+mod testing;
+
+pub use keeper::{Keeper, KeeperState};
 
 use std::time::Duration;
 
+use crate::config::{CameraPlan, SourcePlan};
 use crate::frame::{Frame, Pool};
+
+/// Opens the source that the plan names. May take as long as the device does;
+/// [`Keeper`] does it on a thread of its own.
+pub fn open(plan: &CameraPlan) -> Result<Box<dyn Source>, CameraError> {
+    match &plan.source {
+        SourcePlan::Pipe { command, format } => {
+            Ok(Box::new(pipe::Pipe::open(plan, command, *format)?))
+        }
+        SourcePlan::Replay { path, rate, repeat } => {
+            Ok(Box::new(replay::Replay::open(plan, path, *rate, *repeat)?))
+        }
+        SourcePlan::V4l2 { .. } => Err(not_in_this_build("v4l2", "pipe with ffmpeg")),
+        SourcePlan::Nokhwa { .. } => Err(not_in_this_build("nokhwa", "v4l2")),
+        SourcePlan::Rpicam { .. } => Err(not_in_this_build("rpicam", "pipe")),
+        SourcePlan::Belt(belt) => Ok(Box::new(belt::BeltCamera::open(plan, belt)?)),
+    }
+}
+
+/// The source exists, but not on this platform or with these features.
+fn not_in_this_build(source: &str, other: &str) -> CameraError {
+    CameraError {
+        kind: CameraErrorKind::Unsupported,
+        message: format!("camera.source = \"{source}\" is not in this build"),
+        cure: format!("choose another source, such as {other}"),
+    }
+}
 
 /// A source of frames. It is driven by one thread; opening, closing and opening
 /// it again after a fault is the caller's business.

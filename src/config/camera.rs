@@ -1,5 +1,7 @@
 //! `[camera]`: where frames come from.
 
+mod resolve;
+
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -10,17 +12,19 @@ use serde::{Deserialize, Serialize};
 pub struct Camera {
     /// `v4l2`, `rpicam`, `pipe`, `replay`, `belt` or (where built in) `nokhwa`.
     pub source: String,
-    /// V4L2: device path, best a stable one below `/dev/v4l/by-id/`. Nokhwa: index.
+    /// V4L2: device path, best a stable one below `/dev/v4l/by-id/`, or the
+    /// number N of `/dev/videoN`. Nokhwa: index.
     pub device: String,
-    /// Width in pixels.
+    /// Width in pixels, 16 to 16384. `replay`: of the largest picture.
     pub width: u32,
-    /// Height in pixels.
+    /// Height in pixels, 16 to 16384. `replay`: of the largest picture.
     pub height: u32,
-    /// Frames a second.
+    /// Frames a second, up to 1000. `replay`: of pictures; a video has its own.
     pub fps: f32,
     /// Pixel format; `auto` takes the cheapest that the camera has.
     pub format: PixelFormat,
     /// Exposure time in microseconds; absent leaves exposure to the camera.
+    /// `pipe`, `replay`: what it was, since it cannot be set from here.
     pub exposure_us: Option<u32>,
     /// Gain in the camera's own units (V4L2) or as a factor (rpicam).
     pub gain: Option<f32>,
@@ -66,6 +70,10 @@ pub struct BeltSource {
     pub items: u64,
     /// Whether frames come in real time; if not, as fast as they are taken.
     pub real_time: bool,
+    /// When the belt was started, ms since 1970 (real time only): a daemon that
+    /// is started again finds the belt where it has got to. 0: it starts with
+    /// the daemon.
+    pub started_unix_ms: u64,
 }
 
 /// Pixel formats of V4L2 sources.
@@ -166,6 +174,7 @@ impl Default for BeltSource {
             readout_ms: 8.0,
             items: 0,
             real_time: true,
+            started_unix_ms: 0,
         }
     }
 }

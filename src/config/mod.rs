@@ -4,14 +4,23 @@
 //! Each section has a file of its own that holds both halves and the passage
 //! between them (`resolve`), which reports every fault it finds, not the first.
 
+mod advice;
 mod belt;
 mod camera;
 mod item;
+mod keys;
+mod memory;
+mod motion;
 mod output;
 mod problem;
 mod publish;
 mod read;
 mod service;
+mod set;
+mod stopgap;
+#[cfg(test)]
+mod tests;
+mod text;
 
 pub use belt::{Belt, BeltPlan};
 pub use camera::{
@@ -21,13 +30,20 @@ pub use camera::{
 pub use item::{
     Decide, Expected, Item, ItemPlan, NoReads, NoReadsPlan, Rule, RulePlan, TriggerMode,
 };
+pub use memory::{MemoryPart, UNIT_MEMORY_HIGH};
+pub use motion::Motion;
 pub use output::{FileSink, Outputs};
 pub use problem::{Problem, Problems};
 pub use publish::{Mqtt, MqttPlan, MqttVersion, Outbox, OutboxPlan, Reader, TlsPlan, Topics};
 pub use read::{Read, ReadPlan};
 pub use service::{Log, LogFormat, Service, ServicePlan};
+pub use set::TUNING_KEYS;
+
+use std::io::Read as _;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// The whole file, as written. Keys are kebab-case, unknown ones are refused,
 /// the `Default` impls are the documented defaults.
@@ -87,4 +103,93 @@ pub struct Plan {
     pub log: Log,
     /// Service.
     pub service: ServicePlan,
+}
+
+impl Config {
+    /// Reads and checks a file, as [`Config::parse`] does its text.
+    pub fn load(path: &Path) -> Result<Config, Problems> {
+        Config::parse(&Config::read_text(path)?)
+    }
+
+    /// The text of a file, if it is one and not too large.
+    pub fn read_text(path: &Path) -> Result<String, Problems> {
+        let mut bytes = Vec::new();
+        // One byte beyond what is taken, so that a larger file shows.
+        std::fs::File::open(path)
+            .and_then(|file| {
+                file.take(text::MAX_BYTES as u64 + 1)
+                    .read_to_end(&mut bytes)
+            })
+            .map_err(|error| {
+                let mut problems = Problems::default();
+                problems.add(
+                    "",
+                    format!("cannot read {}: {error}", path.display()),
+                    "name a configuration that this user may read with --config",
+                );
+                problems
+            })?;
+        text::from_bytes(bytes)
+    }
+
+    /// Reads and checks the text of a file: TOML, known keys, fitting values, and
+    /// a plan that can be made of them. Reports every fault of the file, each
+    /// with its line, not the first. A configuration that comes out of here has
+    /// a [`Config::plan`], as long as the files it names stay.
+    pub fn parse(text: &str) -> Result<Config, Problems> {
+        text::parse(text)
+    }
+
+    /// Adds the lines of `text` where the keys of `problems` stand.
+    pub fn locate(text: &str, problems: &mut Problems) {
+        text::locate(text, problems);
+    }
+
+    /// Resolves every section, and reports every fault found on the way.
+    pub fn plan(&self) -> Result<Plan, Problems> {
+        let mut problems = Problems::default();
+        let service = self.service.resolve(&mut problems);
+        let camera = self.camera.resolve(&mut problems);
+        let belt = self.belt.resolve(&mut problems);
+        let read = self.read.resolve(self.camera.fps, &mut problems);
+        let item = stopgap::item(&self.item, &camera, &belt, &mut problems);
+        let rules = stopgap::rules(&self.rule, &mut problems);
+        let noread = stopgap::noreads(&self.noread, &service.state_dir, &mut problems);
+        let reader = self.reader.resolve(&mut problems);
+        let mqtt = self.mqtt.resolve(&self.reader, &mut problems);
+        let outbox = self.outbox.resolve(&service.state_dir, &mut problems);
+        let output = self.output.resolve(&mut problems);
+        let log = self.log.resolve(&mut problems);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(Plan {
+            reader,
+            camera,
+            belt,
+            read,
+            item,
+            rules,
+            noread,
+            mqtt,
+            outbox,
+            output,
+            log,
+            service,
+        })
+    }
+
+    /// A fingerprint of everything that the configuration says, defaults
+    /// included: SHA-256 in hexadecimal. The same for two files that differ in
+    /// comments, order or keys that repeat a default.
+    pub fn hash(&self) -> String {
+        // Fields are written in the order of their declaration. Nothing in a
+        // configuration can fail to be written: its keys are names, its
+        // numbers finite, its paths UTF-8 since they came from TOML.
+        let canonical = serde_json::to_vec(self).unwrap_or_default();
+        Sha256::digest(&canonical)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
 }

@@ -1,9 +1,12 @@
 //! A fault in the configuration, told so that it can be cured.
 
+use std::fmt;
+
 /// One fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Dotted name of the key, as `camera.exposure-us`; empty for the file itself.
+    /// Dotted name of the key, as `camera.exposure-us` or `rule[0].regex`; empty
+    /// for the file itself.
     pub key: String,
     /// Line in the file, from 1, where known.
     pub line: Option<usize>,
@@ -39,3 +42,37 @@ impl Problems {
         self.0.is_empty()
     }
 }
+
+impl fmt::Display for Problem {
+    /// `line 12: camera.fps: what is wrong; what cures it`, without what is not known.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(line) = self.line {
+            write!(f, "line {line}: ")?;
+        }
+        if !self.key.is_empty() {
+            write!(f, "{}: ", self.key)?;
+        }
+        f.write_str(&self.message)?;
+        if !self.cure.is_empty() {
+            write!(f, "; {}", self.cure)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl fmt::Display for Problems {
+    /// One fault a line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (nth, problem) in self.0.iter().enumerate() {
+            if nth > 0 {
+                f.write_str("\n")?;
+            }
+            problem.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}

@@ -5,10 +5,20 @@
 //! Nothing here knows of frames before or after this one, of threads or items.
 
 mod code;
+pub mod decode;
+pub mod encode;
+mod finder;
+mod grid;
 mod modules;
+mod reader;
+mod reads;
 
 pub use code::{
     Code, Codes, Content, EcLevel, Fnc1, Method, Quality, Reason, StructuredAppend, Symbology,
     Unread,
 };
+pub use decode::{DecodeError, Decoder};
+pub use encode::{BitMatrix, EncodeError, encode, encode_micro};
 pub use modules::Modules;
+pub use reader::{Hint, Reader, ReaderOptions};
+pub use reads::{Reads, Work};

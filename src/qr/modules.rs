@@ -48,6 +48,15 @@ impl Modules {
         self.get(x, y) > 0
     }
 
+    /// Exchanges rows and columns: what is seen in a mirror becomes upright.
+    pub fn transpose(&mut self) {
+        for y in 0..self.side {
+            for x in 0..y {
+                self.soft.swap(y * self.side + x, x * self.side + y);
+            }
+        }
+    }
+
     /// All confidences, row by row.
     pub fn soft(&self) -> &[i8] {
         &self.soft

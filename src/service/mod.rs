@@ -1,1 +1,14 @@
-//! (empty)
+//! Being a good service: the log, the notify protocol, the watchdog, signals,
+//! clocks, and how the daemon feels ([`Monitor`]). Everything here reads
+//! snapshots; nothing here can hold a stage up.
+
+pub mod clock;
+mod health;
+pub mod log;
+mod notify;
+pub mod signals;
+mod watchdog;
+
+pub use health::{Health, Monitor, Stats};
+pub use notify::Notifier;
+pub use watchdog::Watchdog;

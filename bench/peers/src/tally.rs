@@ -1,0 +1,219 @@
+//! Counting what was read, and the table.
+
+use serde::Serialize;
+
+use crate::readers::Read;
+use crate::sets::Truth;
+
+/// What one reader made of one picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Score {
+    /// Codes read.
+    pub read: usize,
+    /// Reads of a text that is in none of the picture's codes.
+    pub wrong: usize,
+    /// Reads outside every labelled place, where the texts are unknown.
+    pub stray: usize,
+    /// The same code once more.
+    pub double: usize,
+}
+
+impl Score {
+    /// Compares `reads` with the truth.
+    pub fn of(truth: &Truth, reads: &[Read]) -> Self {
+        let mut score = Score::default();
+        let mut taken = vec![false; truth.codes()];
+        for read in reads {
+            let fits = |index: usize| match truth {
+                Truth::Texts(texts) => texts[index] == read.text,
+                Truth::Places(places) => places[index].contains(read.centre),
+            };
+            let fitting: Vec<usize> = (0..taken.len()).filter(|&index| fits(index)).collect();
+            match (fitting.iter().find(|&&index| !taken[index]), truth) {
+                (Some(&free), _) => {
+                    taken[free] = true;
+                    score.read += 1;
+                }
+                (None, _) if !fitting.is_empty() => score.double += 1,
+                (None, Truth::Texts(_)) => score.wrong += 1,
+                (None, Truth::Places(_)) => score.stray += 1,
+            }
+        }
+        score
+    }
+}
+
+/// What one reader made of one set.
+#[derive(Default)]
+pub struct Tally {
+    /// Pictures it was given.
+    pub pictures: usize,
+    /// Codes in them.
+    pub codes: usize,
+    /// Sum of the scores.
+    pub score: Score,
+    /// Milliseconds for each picture it was given, in order.
+    pub ms: Vec<f64>,
+    /// Milliseconds of the first reader on those same pictures.
+    pub base_ms: Vec<f64>,
+}
+
+/// A line of the table, and of `--json`.
+#[derive(Serialize)]
+pub struct Row<'a> {
+    set: &'a str,
+    reader: &'a str,
+    pictures: usize,
+    left_out: usize,
+    codes: usize,
+    read: usize,
+    #[serde(rename = "false")]
+    wrong: usize,
+    stray: usize,
+    double: usize,
+    median_ms: f64,
+    p95_ms: f64,
+    /// Median over the first reader's median on the same pictures.
+    ratio: f64,
+}
+
+impl Tally {
+    /// Adds one picture.
+    pub fn add(&mut self, codes: usize, score: Score, ms: f64, base_ms: f64) {
+        self.pictures += 1;
+        self.codes += codes;
+        self.score.read += score.read;
+        self.score.wrong += score.wrong;
+        self.score.stray += score.stray;
+        self.score.double += score.double;
+        self.ms.push(ms);
+        self.base_ms.push(base_ms);
+    }
+
+    /// The line for `reader` on `set`, which has `len` pictures.
+    pub fn row<'a>(&self, set: &'a str, reader: &'a str, len: usize) -> Row<'a> {
+        Row {
+            set,
+            reader,
+            pictures: self.pictures,
+            left_out: len - self.pictures,
+            codes: self.codes,
+            read: self.score.read,
+            wrong: self.score.wrong,
+            stray: self.score.stray,
+            double: self.score.double,
+            median_ms: quantile(&self.ms, 0.5),
+            p95_ms: quantile(&self.ms, 0.95),
+            ratio: quantile(&self.ms, 0.5) / quantile(&self.base_ms, 0.5),
+        }
+    }
+}
+
+/// The `q` quantile by the nearest rank; not a number if there is nothing.
+pub fn quantile(values: &[f64], q: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let rank = (sorted.len() as f64 * q).ceil() as usize;
+    sorted
+        .get(rank.saturating_sub(1))
+        .copied()
+        .unwrap_or(f64::NAN)
+}
+
+/// The head of the table.
+pub fn head(base: &str) -> String {
+    format!(
+        "{:<24}{:<16}{:>9}{:>7}{:>7}{:>8}{:>7}{:>7}{:>8}{:>11}{:>10}{:>13}{:>10}",
+        "set",
+        "reader",
+        "pictures",
+        "codes",
+        "read",
+        "read %",
+        "false",
+        "stray",
+        "double",
+        "median ms",
+        "p95 ms",
+        format!("x {base}"),
+        "left out"
+    )
+}
+
+impl std::fmt::Display for Row<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let share = match self.codes {
+            0 => "-".into(),
+            codes => format!("{:.1}", 100.0 * self.read as f64 / codes as f64),
+        };
+        write!(
+            f,
+            "{:<24}{:<16}{:>9}{:>7}{:>7}{:>8}{:>7}{:>7}{:>8}{:>11.2}{:>10.2}{:>13.2}{:>10}",
+            self.set,
+            self.reader,
+            self.pictures,
+            self.codes,
+            self.read,
+            share,
+            self.wrong,
+            self.stray,
+            self.double,
+            self.median_ms,
+            self.p95_ms,
+            self.ratio,
+            self.left_out
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use beltscan::geometry::{Point, Quad};
+
+    use super::*;
+
+    fn read(text: &str, x: f32, y: f32) -> Read {
+        Read {
+            text: text.into(),
+            centre: Point::new(x, y),
+        }
+    }
+
+    #[test]
+    fn texts_are_counted_once_for_each_code_that_bears_them() {
+        let truth = Truth::Texts(vec!["A".into(), "A".into(), "B".into()]);
+        let reads = [
+            read("A", 0.0, 0.0),
+            read("A", 9.0, 0.0),
+            read("A", 9.0, 1.0),
+            read("C", 0.0, 0.0),
+        ];
+        let score = Score::of(&truth, &reads);
+        assert_eq!((score.read, score.double, score.wrong), (2, 1, 1));
+        assert_eq!(Score::of(&Truth::Texts(Vec::new()), &reads).wrong, 4);
+    }
+
+    #[test]
+    fn places_are_counted_once_each() {
+        let square = |x: f32| {
+            Quad(
+                [(x, 0.0), (x + 9.0, 0.0), (x + 9.0, 9.0), (x, 9.0)].map(|(x, y)| Point::new(x, y)),
+            )
+        };
+        let truth = Truth::Places(vec![square(0.0), square(20.0)]);
+        let reads = [
+            read("A", 5.0, 5.0),
+            read("B", 5.0, 6.0),
+            read("C", 50.0, 5.0),
+        ];
+        let score = Score::of(&truth, &reads);
+        assert_eq!((score.read, score.double, score.stray), (1, 1, 1));
+    }
+
+    #[test]
+    fn quantiles_are_values_that_were_measured() {
+        assert_eq!(quantile(&[3.0, 1.0, 2.0], 0.5), 2.0);
+        assert_eq!(quantile(&[1.0, 2.0, 3.0, 4.0], 0.95), 4.0);
+        assert!(quantile(&[], 0.5).is_nan());
+    }
+}

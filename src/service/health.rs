@@ -1,0 +1,408 @@
+//! How the daemon feels, worked out from its counters: online or degraded, the
+//! line for `systemctl status`, and the `stats` message.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::snapshot::{Counts, Meters};
+
+/// Whether everything works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// Yes.
+    Online,
+    /// No: one word for each thing that does not. `camera`: no frames come;
+    /// `broker`: not connected; `disk`: events are kept in memory only;
+    /// `outbox`: four fifths full; `configuration`: the last reload was refused.
+    Degraded(Vec<&'static str>),
+}
+
+/// The `stats` message. Counts are since the start; rates and times are of the
+/// window since the message before.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Stats {
+    /// Seconds since the start.
+    pub uptime_s: u64,
+    /// Items decided, read or not.
+    pub items: u64,
+    /// Of them, read.
+    pub read: u64,
+    /// Of them, not read.
+    pub noread: u64,
+    /// Items whose verdict is fail.
+    pub failed: u64,
+    /// Items a second.
+    pub items_per_s: f64,
+    /// Share of the window's items that were read, 0 to 1; absent without items.
+    pub read_rate: Option<f64>,
+    /// Frames a second.
+    pub fps: f64,
+    /// Frames taken.
+    pub frames: u64,
+    /// Frames lost before they were read.
+    pub dropped: u64,
+    /// Codes read, over all frames.
+    pub codes: u64,
+    /// Half of the frames took no longer than this, in ms; absent without frames.
+    pub p50_ms: Option<f64>,
+    /// 99 of 100 frames took no longer than this, in ms.
+    pub p99_ms: Option<f64>,
+    /// Events that wait for the broker's acknowledgement.
+    pub outbox_events: u64,
+    /// Their bytes.
+    pub outbox_bytes: u64,
+    /// Events given up because the outbox was full or they were too old.
+    pub given_up: u64,
+    /// Events that the broker refuses.
+    pub dead_letters: u64,
+    /// The hottest of the machine's sensors in degrees Celsius, if it has any.
+    pub temperature_c: Option<f64>,
+    /// Resident memory in megabytes (2^20 bytes).
+    pub memory_mb: Option<f64>,
+    /// How far the work on a frame is cut back; 0: not at all.
+    pub governor_level: u8,
+}
+
+/// Watches the counters over time.
+#[derive(Debug)]
+pub struct Monitor {
+    meters: Arc<Meters>,
+    /// Whether a broker is configured at all.
+    broker: bool,
+    outbox_max_bytes: u64,
+    started: Instant,
+    /// About one a second, the oldest first, for the status line.
+    recent: VecDeque<Sample>,
+    /// At the last `stats` message.
+    reported: Sample,
+    reported_times: Counts,
+    refused: Option<String>,
+}
+
+/// The counters at one moment.
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    at: Instant,
+    read: u64,
+    noread: u64,
+    frames: u64,
+}
+
+/// The status line tells of the last minute.
+const WINDOW: Duration = Duration::from_secs(60);
+
+impl Monitor {
+    /// Begins to watch. `broker`: whether one is configured; `outbox_max_bytes`:
+    /// as in the plan.
+    pub fn new(meters: Arc<Meters>, broker: bool, outbox_max_bytes: u64, now: Instant) -> Self {
+        let start = Sample::take(&meters, now);
+        Self {
+            broker,
+            outbox_max_bytes,
+            started: now,
+            recent: VecDeque::from([start]),
+            reported: start,
+            reported_times: meters.vision.frame_time.counts(),
+            meters,
+            refused: None,
+        }
+    }
+
+    /// A reload gave a new plan.
+    pub fn reloaded(&mut self, broker: bool, outbox_max_bytes: u64) {
+        self.broker = broker;
+        self.outbox_max_bytes = outbox_max_bytes;
+        self.refused = None;
+    }
+
+    /// A reload was refused; the reason stands in the status line until one succeeds.
+    pub fn reload_refused(&mut self, reason: &str) {
+        self.refused = Some(reason.to_owned());
+    }
+
+    /// Takes a sample; to be called about once a second.
+    pub fn tick(&mut self, now: Instant) {
+        let latest = self.recent.back().map(|sample| sample.at);
+        if latest.is_some_and(|at| now < at + Duration::from_millis(900)) {
+            return;
+        }
+        self.recent.push_back(Sample::take(&self.meters, now));
+        // One sample beyond the window, so that the rest spans all of it.
+        while self
+            .recent
+            .get(1)
+            .is_some_and(|next| next.at + WINDOW <= now)
+        {
+            self.recent.pop_front();
+        }
+    }
+
+    /// Online or degraded, and why.
+    pub fn health(&self) -> Health {
+        let publish = &self.meters.publish;
+        let reasons: Vec<_> = [
+            ("camera", self.meters.vision.camera_up.get() == 0),
+            ("broker", self.broker && publish.connected.get() == 0),
+            ("disk", publish.durable.get() == 0),
+            (
+                "outbox",
+                publish.outbox_bytes.get() > self.outbox_max_bytes / 5 * 4,
+            ),
+            ("configuration", self.refused.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(reason, holds)| holds.then_some(reason))
+        .collect();
+        if reasons.is_empty() {
+            Health::Online
+        } else {
+            Health::Degraded(reasons)
+        }
+    }
+
+    /// As `1234 items, 12.3/s, read rate 99.2 %, broker up, outbox 0`, with what
+    /// is wrong behind it.
+    pub fn status_line(&self) -> String {
+        let item = &self.meters.item;
+        let publish = &self.meters.publish;
+        let (read, noread) = (item.read.get(), item.noread.get());
+        let first = self.recent.front().unwrap_or(&self.reported);
+        let last = self.recent.back().unwrap_or(&self.reported);
+        let rate = share(last.read - first.read, last.noread - first.noread)
+            .or_else(|| share(read, noread));
+        let mut line = format!(
+            "{} items, {:.1}/s, read rate {}, broker {}, outbox {}",
+            read + noread,
+            per_second(last.items() - first.items(), last.at - first.at),
+            rate.map_or("unknown".into(), |rate| format!("{:.1} %", rate * 100.0)),
+            match (self.broker, publish.connected.get()) {
+                (false, _) => "none",
+                (true, 0) => "down",
+                (true, _) => "up",
+            },
+            publish.outbox_events.get(),
+        );
+        if let Health::Degraded(reasons) = self.health() {
+            line.push_str(&format!("; degraded: {}", reasons.join(", ")));
+        }
+        if let Some(reason) = &self.refused {
+            line.push_str(&format!("; reload refused: {reason}"));
+        }
+        line
+    }
+
+    /// The `stats` message; begins the next window.
+    pub fn stats(&mut self, now: Instant) -> Stats {
+        let Meters {
+            vision,
+            item,
+            publish,
+        } = &*self.meters;
+        let sample = Sample::take(&self.meters, now);
+        let times = vision.frame_time.counts();
+        let window = times.since(&self.reported_times);
+        let before = std::mem::replace(&mut self.reported, sample);
+        self.reported_times = times;
+        let elapsed = now - before.at;
+        let ms = |q| window.quantile(q).map(|ns| rounded(ns as f64 / 1e6, 100.0));
+        Stats {
+            uptime_s: (now - self.started).as_secs(),
+            items: sample.items(),
+            read: sample.read,
+            noread: sample.noread,
+            failed: item.failed.get(),
+            items_per_s: rounded(per_second(sample.items() - before.items(), elapsed), 100.0),
+            read_rate: share(sample.read - before.read, sample.noread - before.noread)
+                .map(|rate| rounded(rate, 10_000.0)),
+            fps: rounded(per_second(sample.frames - before.frames, elapsed), 10.0),
+            frames: sample.frames,
+            dropped: vision.dropped.get(),
+            codes: vision.codes.get(),
+            p50_ms: ms(0.5),
+            p99_ms: ms(0.99),
+            outbox_events: publish.outbox_events.get(),
+            outbox_bytes: publish.outbox_bytes.get(),
+            given_up: publish.given_up.get(),
+            dead_letters: publish.dead_letters.get(),
+            temperature_c: temperature(Path::new("/sys/class/thermal")),
+            memory_mb: memory(Path::new("/proc/self/status")),
+            governor_level: 0,
+        }
+    }
+}
+
+impl Sample {
+    fn take(meters: &Meters, at: Instant) -> Self {
+        Self {
+            at,
+            read: meters.item.read.get(),
+            noread: meters.item.noread.get(),
+            frames: meters.vision.frames.get(),
+        }
+    }
+
+    fn items(&self) -> u64 {
+        self.read + self.noread
+    }
+}
+
+fn share(read: u64, noread: u64) -> Option<f64> {
+    (read + noread > 0).then(|| read as f64 / (read + noread) as f64)
+}
+
+fn per_second(count: u64, elapsed: Duration) -> f64 {
+    if elapsed.is_zero() {
+        0.0
+    } else {
+        count as f64 / elapsed.as_secs_f64()
+    }
+}
+
+fn rounded(value: f64, steps: f64) -> f64 {
+    (value * steps).round() / steps
+}
+
+/// The hottest sensor below the kernel's thermal class, which tells millidegrees.
+fn temperature(class: &Path) -> Option<f64> {
+    std::fs::read_dir(class)
+        .ok()?
+        .flatten()
+        .filter(|zone| {
+            zone.file_name()
+                .to_string_lossy()
+                .starts_with("thermal_zone")
+        })
+        .filter_map(|zone| std::fs::read_to_string(zone.path().join("temp")).ok())
+        .filter_map(|text| text.trim().parse::<i64>().ok())
+        // A sensor that is switched off tells absurd values.
+        .filter(|millidegrees| (-40_000..=150_000).contains(millidegrees))
+        .max()
+        .map(|millidegrees| rounded(millidegrees as f64 / 1000.0, 10.0))
+}
+
+/// Resident memory (proc_pid_status(5), `VmRSS`).
+fn memory(status: &Path) -> Option<f64> {
+    let text = std::fs::read_to_string(status).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kilobytes: f64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(rounded(kilobytes / 1024.0, 10.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn monitor() -> (Arc<Meters>, Monitor, Instant) {
+        let meters = Arc::new(Meters::default());
+        meters.vision.camera_up.set(1);
+        meters.publish.connected.set(1);
+        meters.publish.durable.set(1);
+        let now = Instant::now();
+        let monitor = Monitor::new(Arc::clone(&meters), true, 1000, now);
+        (meters, monitor, now)
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn the_status_line_tells_the_last_minute() {
+        let (meters, mut monitor, mut now) = monitor();
+        assert_eq!(
+            monitor.status_line(),
+            "0 items, 0.0/s, read rate unknown, broker up, outbox 0"
+        );
+        // A minute of no-reads, then a minute at ten a second, one in ten of
+        // them not read.
+        for second in 0..120 {
+            let (read, noread) = if second < 60 { (0, 1) } else { (9, 1) };
+            meters.item.read.add(read);
+            meters.item.noread.add(noread);
+            now += SECOND;
+            monitor.tick(now);
+            monitor.tick(now);
+        }
+        meters.publish.outbox_events.set(3);
+        meters.publish.connected.set(0);
+        assert_eq!(
+            monitor.status_line(),
+            "660 items, 10.0/s, read rate 90.0 %, broker down, outbox 3; degraded: broker"
+        );
+        assert!(monitor.recent.len() <= 62);
+        monitor.reload_refused("line 3: camera.fps");
+        assert!(
+            monitor
+                .status_line()
+                .ends_with("degraded: broker, configuration; reload refused: line 3: camera.fps")
+        );
+        monitor.reloaded(false, 1000);
+        assert!(monitor.status_line().ends_with("broker none, outbox 3"));
+    }
+
+    #[test]
+    fn each_thing_that_does_not_work_is_a_reason() {
+        let (meters, monitor, _) = monitor();
+        assert_eq!(monitor.health(), Health::Online);
+        meters.vision.camera_up.set(0);
+        meters.publish.connected.set(0);
+        meters.publish.durable.set(0);
+        meters.publish.outbox_bytes.set(801);
+        assert_eq!(
+            monitor.health(),
+            Health::Degraded(vec!["camera", "broker", "disk", "outbox"])
+        );
+        meters.publish.outbox_bytes.set(800);
+        meters.publish.connected.set(1);
+        meters.publish.durable.set(1);
+        assert_eq!(monitor.health(), Health::Degraded(vec!["camera"]));
+    }
+
+    #[test]
+    fn stats_are_of_the_window_since_the_ones_before() {
+        let (meters, mut monitor, now) = monitor();
+        for _ in 0..99 {
+            meters.vision.frame_time.record(5_000_000);
+        }
+        meters.vision.frame_time.record(400_000_000);
+        meters.vision.frames.add(1800);
+        meters.item.read.add(59);
+        meters.item.noread.add(1);
+        let first = monitor.stats(now + 30 * SECOND);
+        assert_eq!((first.items, first.read, first.noread), (60, 59, 1));
+        assert_eq!((first.fps, first.items_per_s), (60.0, 2.0));
+        assert_eq!(first.read_rate, Some(0.9833));
+        assert!((4.4..5.6).contains(&first.p50_ms.unwrap()), "{first:?}");
+        let second = monitor.stats(now + 60 * SECOND);
+        assert_eq!(second.items, 60);
+        assert_eq!(
+            (second.fps, second.read_rate, second.p50_ms),
+            (0.0, None, None)
+        );
+        assert_eq!(second.uptime_s, 60);
+        let json = serde_json::to_value(&second).unwrap();
+        assert_eq!(json["read_rate"], serde_json::Value::Null);
+        assert_eq!(json["governor_level"], 0);
+    }
+
+    #[test]
+    fn heat_and_memory_are_read_where_the_kernel_tells_them() {
+        let folder = tempfile::tempdir().unwrap();
+        for (zone, text) in [
+            ("thermal_zone0", "48123\n"),
+            ("thermal_zone1", "51987"),
+            ("thermal_zone2", "-274000"),
+            ("thermal_zone3", "hot"),
+            ("cooling_device0", "99000"),
+        ] {
+            std::fs::create_dir(folder.path().join(zone)).unwrap();
+            std::fs::write(folder.path().join(zone).join("temp"), text).unwrap();
+        }
+        assert_eq!(temperature(folder.path()), Some(52.0));
+        assert_eq!(temperature(Path::new("/nowhere")), None);
+        assert!(memory(Path::new("/proc/self/status")).unwrap() > 1.0);
+        assert_eq!(memory(Path::new("/dev/null")), None);
+    }
+}
