@@ -1,5 +1,8 @@
 //! The command line: one file for each subcommand.
 
+mod daemon;
+mod run;
+
 use std::process::ExitCode;
 
 /// Parses the arguments and does what they say.

@@ -7,7 +7,11 @@
 mod code;
 pub mod decode;
 pub mod encode;
+mod finder;
+mod grid;
 mod modules;
+mod reader;
+mod reads;
 
 pub use code::{
     Code, Codes, Content, EcLevel, Fnc1, Method, Quality, Reason, StructuredAppend, Symbology,
@@ -16,3 +20,5 @@ pub use code::{
 pub use decode::{DecodeError, Decoder};
 pub use encode::{BitMatrix, EncodeError, encode, encode_micro};
 pub use modules::Modules;
+pub use reader::{Hint, Reader, ReaderOptions};
+pub use reads::{Reads, Work};
