@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
+use super::EXIT_CONFIG;
 use crate::config::{
     Config, Decide, Focus, LogFormat, MemoryPart, Motion, MqttVersion, Plan, Problem, SourcePlan,
     TriggerMode,
@@ -30,9 +31,6 @@ pub struct Args {
     #[arg(long)]
     json: bool,
 }
-
-/// `EX_CONFIG` of sysexits.h: the unit does not start again on it.
-const EXIT_CONFIG: u8 = 78;
 
 /// Checks it: 0 if it is sound, 78 if it has faults; warnings do not count.
 pub fn run(args: Args) -> ExitCode {
