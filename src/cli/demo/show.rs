@@ -19,8 +19,8 @@ use crate::cli::daemon::{Daemon, Input, Start};
 use crate::config::{
     self, BeltSource, Camera, Config, Mqtt, MqttVersion, Reader, Service, SourcePlan,
 };
-use crate::service::{Notifier, clock};
 use crate::service::signals::{self, Signal};
+use crate::service::{Notifier, clock};
 
 /// How long before an item comes into view the judge is told of it, ns: a code
 /// may be read a moment before the whole label is in view.
@@ -91,9 +91,7 @@ pub(super) fn run(args: &Args) -> Result<bool, String> {
         .ok_or("the embedded broker does not answer")?;
 
     let config = config(args, broker.port(), state.path());
-    let plan = config.plan().map_err(|problems| {
-        problems.to_string()
-    })?;
+    let plan = config.plan().map_err(|problems| problems.to_string())?;
     let SourcePlan::Belt(source) = &plan.camera.source else {
         return Err("the demonstration's camera is a belt".into());
     };
