@@ -162,6 +162,7 @@ fn config(args: &Args, port: u16, state: &Path) -> Config {
         belt: config::Belt {
             speed_m_s: Some(speed),
             direction_deg: Some(0.0),
+            module_mm: Some(belt.module_mm),
             px_per_mm: Some(belt.px_per_mm),
         },
         mqtt: Mqtt {
