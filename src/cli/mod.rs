@@ -1,5 +1,6 @@
 //! The command line: one file for each subcommand.
 
+pub mod cameras;
 mod daemon;
 mod run;
 
