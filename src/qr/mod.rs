@@ -7,6 +7,7 @@
 mod code;
 pub mod decode;
 pub mod encode;
+mod encode_micro;
 mod modules;
 
 pub use code::{
@@ -14,5 +15,6 @@ pub use code::{
     Unread,
 };
 pub use decode::{DecodeError, Decoder};
-pub use encode::{BitMatrix, EncodeError, encode, encode_micro};
+pub use encode::{BitMatrix, EncodeError, encode};
+pub use encode_micro::encode_micro;
 pub use modules::Modules;
