@@ -8,7 +8,11 @@ mod code;
 pub mod decode;
 pub mod encode;
 mod encode_micro;
+mod finder;
+mod grid;
 mod modules;
+mod reader;
+mod reads;
 
 pub use code::{
     Code, Codes, Content, EcLevel, Fnc1, Method, Quality, Reason, StructuredAppend, Symbology,
@@ -18,3 +22,5 @@ pub use decode::{DecodeError, Decoder};
 pub use encode::{BitMatrix, EncodeError, encode};
 pub use encode_micro::encode_micro;
 pub use modules::Modules;
+pub use reader::{Hint, Reader, ReaderOptions};
+pub use reads::{Reads, Work};

@@ -1,0 +1,250 @@
+//! Three finder patterns of one symbol, by geometry.
+//!
+//! Each finder pattern tells the directions of its sides and the size of its
+//! modules, so a partner can only lie straight along one of its sides, see it
+//! along one of its own, and agree on how many modules lie between. Only the
+//! few best partners on each side are kept: the number of triples grows with
+//! the finder patterns, not with their cube.
+
+use super::FinderPattern;
+use crate::geometry::Point;
+
+/// Partners kept on each of the four sides of a finder pattern.
+const PARTNERS: usize = 5;
+/// Least and most modules between the middles of two finder patterns
+/// (versions 1 and 40 have 14 and 170), with room for error.
+const LEGS: std::ops::Range<f32> = 10.0..200.0;
+/// Most that a partner may lie off a side's direction, as a tangent.
+const ASKEW: f32 = 0.45;
+/// Triples less plausible than this are dropped.
+const MOST_COST: f32 = 2.6;
+
+/// The three finder patterns of a symbol, as indices; at the middle of each.
+#[derive(Clone, Copy, Debug)]
+pub struct Triple {
+    /// Upper left of a symbol that is not mirrored: the corner of the L.
+    pub corner: u16,
+    /// Upper right: the leg that is followed clockwise on the screen by the other.
+    pub right: u16,
+    /// Lower left.
+    pub down: u16,
+    /// Modules a side, as far as sizes and distances tell.
+    pub side: f32,
+    /// How implausible: 0 is perfect.
+    pub cost: f32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Partner {
+    index: u16,
+    modules: f32,
+    cost: f32,
+}
+
+/// Triples of a frame, and the memory that finding them needs.
+#[derive(Debug, Default)]
+pub struct Grouping {
+    partners: Vec<[[Option<Partner>; PARTNERS]; 4]>,
+    order: Vec<u16>,
+    triples: Vec<Triple>,
+}
+
+impl Grouping {
+    /// The triples among `finders` (at most 65536), most plausible first, at
+    /// most `most` of them.
+    pub fn group(&mut self, finders: &[FinderPattern], most: usize) -> &[Triple] {
+        self.triples.clear();
+        self.find_partners(finders);
+        for (corner, sides) in self.partners.iter().enumerate() {
+            for side in 0..4 {
+                for right in sides[side].iter().flatten() {
+                    for down in sides[(side + 1) % 4].iter().flatten() {
+                        if let Some(triple) = triple(finders, corner, right, down) {
+                            self.triples.push(triple);
+                        }
+                    }
+                }
+            }
+        }
+        self.triples
+            .sort_unstable_by(|a, b| a.cost.total_cmp(&b.cost));
+        self.triples.truncate(most);
+        &self.triples
+    }
+
+    /// For each finder pattern the best partners on its four sides. Sorted by x,
+    /// so that only those within reach are compared.
+    fn find_partners(&mut self, finders: &[FinderPattern]) {
+        self.partners.clear();
+        self.partners.resize(finders.len(), [[None; PARTNERS]; 4]);
+        self.order.clear();
+        self.order
+            .extend(0..finders.len().min(usize::from(u16::MAX)) as u16);
+        let x = |index: &u16| finders[usize::from(*index)].centre.x;
+        self.order.sort_unstable_by(|a, b| x(a).total_cmp(&x(b)));
+        for (at, &i) in self.order.iter().enumerate() {
+            let one = &finders[usize::from(i)];
+            let reach = one.module * LEGS.end * 2.0;
+            for &j in &self.order[at + 1..] {
+                let other = &finders[usize::from(j)];
+                if other.centre.x - one.centre.x > reach {
+                    break;
+                }
+                if one.inverted != other.inverted
+                    || one.module > 2.2 * other.module
+                    || other.module > 2.2 * one.module
+                {
+                    continue;
+                }
+                let (Some((here, near)), Some((there, far))) = (seen(one, other), seen(other, one))
+                else {
+                    continue;
+                };
+                let modules = (near.modules + far.modules) / 2.0;
+                let cost = near.askew.max(far.askew)
+                    + 1.5 * (near.modules / far.modules).ln().abs()
+                    + (one.module / other.module).ln().abs();
+                for (of, side, index) in [(i, here, j), (j, there, i)] {
+                    keep(
+                        &mut self.partners[usize::from(of)][side],
+                        Partner {
+                            index,
+                            modules,
+                            cost,
+                        },
+                    );
+                }
+            }
+        }
+    }
+}
+
+struct Sight {
+    modules: f32,
+    askew: f32,
+}
+
+/// On which side of `one` does `other` lie, how many modules away, how far off
+/// the straight?
+fn seen(one: &FinderPattern, other: &FinderPattern) -> Option<(usize, Sight)> {
+    let offset = other.centre - one.centre;
+    let local = one.local(offset);
+    let (side, modules, across) = if local.x.abs() >= local.y.abs() {
+        (if local.x > 0.0 { 0 } else { 2 }, local.x.abs(), local.y)
+    } else {
+        (if local.y > 0.0 { 1 } else { 3 }, local.y.abs(), local.x)
+    };
+    let askew = across.abs() / modules.max(1e-6);
+    (LEGS.contains(&modules) && askew < ASKEW).then_some((side, Sight { modules, askew }))
+}
+
+/// Near ones win over distant ones of the same quality: finder patterns of the
+/// next symbol lie behind those of this one.
+fn rank(partner: &Partner) -> f32 {
+    partner.cost + partner.modules * 0.0015
+}
+
+fn keep(partners: &mut [Option<Partner>; PARTNERS], new: Partner) {
+    let place = partners
+        .iter()
+        .position(|kept| kept.as_ref().is_none_or(|kept| rank(&new) < rank(kept)));
+    if let Some(place) = place {
+        partners[place..].rotate_right(1);
+        partners[place] = Some(new);
+    }
+}
+
+fn triple(
+    finders: &[FinderPattern],
+    corner: usize,
+    right: &Partner,
+    down: &Partner,
+) -> Option<Triple> {
+    let at = |index: usize| finders[index].centre;
+    let along: Point = at(right.index.into()) - at(corner);
+    let aside: Point = at(down.index.into()) - at(corner);
+    let lengths = along.length() * aside.length();
+    let cosine = along.dot(aside) / lengths;
+    if cosine.abs() > 0.7 || along.cross(aside) <= 0.0 {
+        return None;
+    }
+    let differ = (right.modules / down.modules).ln().abs();
+    // By perspective alone the two counts, each the mean of both ends, hardly
+    // differ; blur and damage make them differ more.
+    if differ > 0.35 {
+        return None;
+    }
+    let side = (right.modules + down.modules) / 2.0 + 7.0;
+    let cost = rank(right) + rank(down) + 3.0 * differ + cosine.abs();
+    (cost < MOST_COST).then_some(Triple {
+        corner: corner as u16,
+        right: right.index,
+        down: down.index,
+        side,
+        cost,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finder(x: f32, y: f32, module: f32, degrees: f32) -> FinderPattern {
+        let (sin, cos) = degrees.to_radians().sin_cos();
+        FinderPattern {
+            centre: Point::new(x, y),
+            u: Point::new(module * cos, module * sin),
+            v: Point::new(-module * sin, module * cos),
+            module,
+            inverted: false,
+            level: 0,
+            dark: 20.0,
+            light: 220.0,
+            edge: 1.0,
+            squareness: 1.0,
+        }
+    }
+
+    #[test]
+    fn a_symbol_is_grouped_at_any_angle_whatever_quarter_its_finders_tell() {
+        for degrees in (0..360).step_by(15) {
+            let (sin, cos) = (degrees as f32).to_radians().sin_cos();
+            let at = |x: f32, y: f32, turn: f32| {
+                finder(
+                    300.0 + x * cos - y * sin,
+                    300.0 + x * sin + y * cos,
+                    3.0,
+                    degrees as f32 + turn,
+                )
+            };
+            let finders = [at(0.0, 54.0, 90.0), at(54.0, 0.0, 180.0), at(0.0, 0.0, 0.0)];
+            let mut grouping = Grouping::default();
+            let best = grouping.group(&finders, 10)[0];
+            assert_eq!((best.corner, best.right, best.down), (2, 1, 0));
+            assert!((best.side - 25.0).abs() < 0.01);
+            assert!(best.cost < 0.2);
+        }
+    }
+
+    #[test]
+    fn of_a_dense_sheet_the_best_triples_are_the_symbols() {
+        // 8 by 8 symbols of 25 modules, 8 modules apart.
+        let mut finders = Vec::new();
+        for row in 0..8 {
+            for column in 0..8 {
+                let (x, y) = (column as f32 * 99.0 + 20.0, row as f32 * 99.0 + 20.0);
+                for (dx, dy) in [(0.0, 0.0), (54.0, 0.0), (0.0, 54.0)] {
+                    finders.push(finder(x + dx, y + dy, 3.0, 0.0));
+                }
+            }
+        }
+        let mut grouping = Grouping::default();
+        let triples = grouping.group(&finders, 100_000);
+        assert!(triples.len() <= finders.len() * 4 * PARTNERS * PARTNERS);
+        for symbol in 0..64u16 {
+            assert!(triples.iter().any(|t| {
+                (t.corner, t.right, t.down) == (3 * symbol, 3 * symbol + 1, 3 * symbol + 2)
+            }));
+        }
+    }
+}

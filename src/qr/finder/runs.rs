@@ -1,0 +1,155 @@
+//! Runs of equal colour along a line, and whether five of them are those
+//! through the middle of a finder pattern: 1:1:3:1:1.
+
+/// Do five runs look like dark, light, core, light, dark of a finder pattern?
+///
+/// Ink that spreads and thresholds that are off make all dark runs longer and
+/// all light runs shorter by the same amount. So it is the sums of neighbours
+/// that are judged (2, 4, 4, 2 modules), which do not change with it; each is
+/// allowed one pixel of rounding and a share for perspective.
+pub fn is_finder([a, b, c, d, e]: [i32; 5]) -> bool {
+    if c < b || c < d || 2 * c < a.min(e) + b.min(d) {
+        return false;
+    }
+    // Twelve modules, each boundary between runs counted once on each side.
+    let twelve = a + 2 * (b + c + d) + e;
+    if twelve < 14 {
+        return false;
+    }
+    let near = |sum: i32, modules: i32| {
+        // Tolerance: 0.8 module on 2, 1.1 on 4, and one pixel.
+        let share = if modules == 2 { 8 } else { 11 };
+        (12 * sum - modules * twelve).abs() * 10 <= share * twelve + 120
+    };
+    near(a + b, 2)
+        && near(b + c, 4)
+        && near(c + d, 4)
+        && near(d + e, 2)
+        // The light ring is one ring: both sides alike.
+        && (b - d).abs() * 12 <= twelve + 12
+}
+
+/// The same for a first look along a row, where the outer runs may have melted
+/// into what lies around.
+#[inline]
+pub fn may_be_finder([a, b, c, d, e]: [i32; 5]) -> bool {
+    c >= b && c >= d && a > 0 && is_finder([a, b, c, d, e])
+}
+
+/// A row of pixels as bits, dark 1, in words of 64.
+#[derive(Debug, Default)]
+pub struct BitRow {
+    dark: Vec<u8>,
+    words: Vec<u64>,
+}
+
+impl BitRow {
+    /// Compares `pixels` with `limits`, value by value: dark is less.
+    pub fn fill(&mut self, pixels: &[u8], limits: &[u8]) {
+        let width = pixels.len();
+        let words = width.div_ceil(64);
+        self.dark.resize(words * 64, 0);
+        self.dark[width..].fill(0);
+        for ((dark, &pixel), &limit) in self.dark.iter_mut().zip(pixels).zip(limits) {
+            *dark = u8::from(pixel < limit);
+        }
+        self.words.clear();
+        self.words
+            .extend(self.dark.as_chunks::<64>().0.iter().map(|chunk| {
+                let mut word = 0;
+                for (byte, eight) in chunk.as_chunks::<8>().0.iter().enumerate() {
+                    // Gathers the low bits of eight bytes in the top byte.
+                    let bits = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+                    word |= bits << (8 * byte);
+                }
+                word
+            }));
+    }
+
+    /// Calls `found(end, runs, dark)` for each five runs that may be a finder
+    /// pattern: `end` is where the last one ends, `dark` its colour.
+    #[inline]
+    pub fn for_each_candidate(&self, mut found: impl FnMut(i32, [i32; 5], bool)) {
+        let mut runs = [0i32; 5];
+        let (mut start, mut carry, mut colour) = (0i32, 0u64, false);
+        for (index, &word) in self.words.iter().enumerate() {
+            let mut changes = word ^ (word << 1 | carry);
+            carry = word >> 63;
+            while changes != 0 {
+                let at = index as i32 * 64 + changes.trailing_zeros() as i32;
+                changes &= changes - 1;
+                runs = [runs[1], runs[2], runs[3], runs[4], at - start];
+                start = at;
+                if may_be_finder(runs) {
+                    found(at, runs, colour);
+                }
+                colour = !colour;
+            }
+        }
+        if colour {
+            let end = self.words.len() as i32 * 64;
+            runs = [runs[1], runs[2], runs[3], runs[4], end - start];
+            if may_be_finder(runs) {
+                found(end, runs, colour);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finder_runs_of_all_sizes_pass_and_others_do_not() {
+        for module in 2..40 {
+            let m = module;
+            assert!(is_finder([m, m, 3 * m, m, m]), "module {m}");
+            let spread = m / 2;
+            let runs = [
+                m + spread,
+                m - spread,
+                3 * m + spread,
+                m - spread,
+                m + spread,
+            ];
+            assert!(is_finder(runs), "module {m}, ink spread");
+            assert!(!is_finder([m, m, m, m, m]), "timing, module {m}");
+            assert!(!is_finder([m, 3 * m, m, 3 * m, m]));
+            assert!(!is_finder([m, m, 8 * m, m, m]));
+        }
+        // Modules of 1.5 pixels, as they fall on the pixel grid.
+        for runs in [
+            [1, 2, 4, 2, 1],
+            [2, 1, 5, 1, 2],
+            [1, 2, 5, 1, 2],
+            [2, 2, 4, 1, 1],
+        ] {
+            assert!(is_finder(runs), "{runs:?}");
+        }
+        for runs in [[1, 1, 1, 1, 1], [1, 1, 2, 1, 1], [0, 0, 3, 0, 0]] {
+            assert!(!is_finder(runs), "{runs:?}");
+        }
+    }
+
+    #[test]
+    fn bits_and_runs_across_words() {
+        // Light 60, then a finder pattern of module 3 across the word border.
+        let mut pixels = vec![200u8; 150];
+        for dark in [60..63, 66..75, 78..81] {
+            pixels[dark].fill(20);
+        }
+        let mut row = BitRow::default();
+        row.fill(&pixels, &vec![100; 150]);
+        let mut seen = Vec::new();
+        row.for_each_candidate(|end, runs, dark| seen.push((end, runs, dark)));
+        assert_eq!(seen, [(81, [3, 3, 9, 3, 3], true)]);
+        let inverted: Vec<u8> = pixels.iter().map(|p| 255 - p).collect();
+        row.fill(&inverted, &vec![100; 150]);
+        seen.clear();
+        row.for_each_candidate(|end, runs, dark| seen.push((end, runs, dark)));
+        assert_eq!(seen, [(81, [3, 3, 9, 3, 3], false)]);
+        row.fill(&[], &[]);
+        row.for_each_candidate(|_, _, _| panic!("nothing is there"));
+    }
+}

@@ -1,0 +1,276 @@
+//! The scan of a level for finder patterns: rows, crosses, shape.
+
+use super::FinderPattern;
+use super::runs::{BitRow, is_finder};
+use super::shape::Measure;
+use crate::frame::Luma;
+use crate::geometry::Point;
+use crate::optics::{Sampler, TILE, Threshold};
+
+/// Most finder patterns that are kept of one frame.
+pub const MOST_FINDERS: usize = 2048;
+/// Every how many rows are scanned. The core of a finder pattern is three
+/// modules high: with modules of 1.5 pixels two rows still cross it.
+const ROW_STEP: usize = 2;
+/// Side of a bin in pixels of level 0.
+const BIN: f32 = 64.0;
+/// No next one in a bin.
+const END: u32 = u32::MAX;
+/// Longest pattern that a level looks for, in its own pixels. Larger ones are
+/// found on a coarser level, where the windows of the threshold fit them.
+const LONGEST: i32 = 7 * 24;
+
+/// How much was looked at: bounds the work on hostile pictures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ScanWork {
+    /// Row candidates that were crossed.
+    pub crossed: u32,
+    /// Crosses that were measured in grey.
+    pub measured: u32,
+}
+
+/// All finder patterns of a frame, and the memory that finding them needs.
+#[derive(Debug, Default)]
+pub struct Finders {
+    found: Vec<FinderPattern>,
+    next: Vec<u32>,
+    bins: Vec<u32>,
+    columns: usize,
+    rows: usize,
+    limits: Vec<u8>,
+    bits: BitRow,
+    measure: Measure,
+    /// Work since [`Finders::start`].
+    pub work: ScanWork,
+}
+
+impl Finders {
+    /// Forgets the last frame; the next one has `width` by `height` pixels.
+    pub fn start(&mut self, width: usize, height: usize) {
+        self.found.clear();
+        self.next.clear();
+        self.columns = (width as f32 / BIN) as usize + 1;
+        self.rows = (height as f32 / BIN) as usize + 1;
+        self.bins.clear();
+        self.bins.resize(self.columns * self.rows, END);
+        self.work = ScanWork::default();
+    }
+
+    /// What was found so far.
+    pub fn found(&self) -> &[FinderPattern] {
+        &self.found
+    }
+
+    /// Looks through one level. `last` says that no coarser one follows, so that
+    /// patterns of any size are taken.
+    pub fn scan(
+        &mut self,
+        luma: Luma<'_>,
+        level: usize,
+        threshold: &Threshold,
+        inverted: bool,
+        last: bool,
+    ) {
+        let Some(sampler) = Sampler::new(luma, level) else {
+            return;
+        };
+        let mut limits = std::mem::take(&mut self.limits);
+        let mut bits = std::mem::take(&mut self.bits);
+        limits.resize(luma.width(), 0);
+        let longest = if last { i32::MAX } else { LONGEST };
+        let view = View { luma, threshold };
+        let mut tiles = usize::MAX;
+        for y in (ROW_STEP / 2..luma.height()).step_by(ROW_STEP) {
+            if tiles != y / TILE {
+                tiles = y / TILE;
+                for (limits, &tile) in limits.chunks_mut(TILE).zip(threshold.row(tiles)) {
+                    limits.fill(tile);
+                }
+            }
+            bits.fill(luma.row(y), &limits);
+            bits.for_each_candidate(|end, runs, dark| {
+                let length: i32 = runs.iter().sum();
+                if length > longest || (!dark && !inverted) {
+                    return;
+                }
+                let x = end - runs[4] - runs[3] - (runs[2] + 1) / 2;
+                self.consider(&view, &sampler, level, (x, y as i32), length, !dark);
+            });
+        }
+        self.limits = limits;
+        self.bits = bits;
+    }
+
+    /// A row candidate with its middle at `x`, `y` of the level.
+    fn consider(
+        &mut self,
+        view: &View<'_>,
+        sampler: &Sampler<'_>,
+        level: usize,
+        (x, y): (i32, i32),
+        length: i32,
+        inverted: bool,
+    ) {
+        let pixel = sampler.pixel();
+        let place = |x: f32, y: f32| Point::new((x + 0.5) * pixel, (y + 0.5) * pixel);
+        let module = length as f32 / 7.0 * pixel;
+        if self.found.len() >= MOST_FINDERS
+            || self.claimed(place(x as f32, y as f32), module, inverted)
+        {
+            return;
+        }
+        self.work.crossed += 1;
+        let Some(down) = view.cross((x, y), (0, 1), length, inverted) else {
+            return;
+        };
+        let y = y + down.offset;
+        let Some(along) = view.cross((x, y), (1, 0), length, inverted) else {
+            return;
+        };
+        let centre = place(
+            x as f32 + along.shift,
+            y as f32 + down.shift - down.offset as f32,
+        );
+        let module = (along.length * down.length) as f32;
+        let module = module.sqrt() / 7.0 * pixel;
+        if self.claimed(centre, module, inverted) {
+            return;
+        }
+        self.work.measured += 1;
+        let Some(finder) = self
+            .measure
+            .finder(sampler, level, centre, module, inverted)
+        else {
+            return;
+        };
+        if self.claimed(finder.centre, finder.module, inverted) {
+            return;
+        }
+        self.insert(finder);
+    }
+
+    fn bin(&self, at: Point) -> (usize, usize) {
+        let column = (at.x / BIN).max(0.0) as usize;
+        let row = (at.y / BIN).max(0.0) as usize;
+        (column.min(self.columns - 1), row.min(self.rows - 1))
+    }
+
+    fn insert(&mut self, finder: FinderPattern) {
+        let (column, row) = self.bin(finder.centre);
+        let bin = &mut self.bins[row * self.columns + column];
+        self.next.push(*bin);
+        *bin = self.found.len() as u32;
+        self.found.push(finder);
+    }
+
+    /// Is there one already with this middle and about this size?
+    fn claimed(&self, centre: Point, module: f32, inverted: bool) -> bool {
+        let reach = 2.0 * module;
+        let (left, top) = self.bin(Point::new(centre.x - reach, centre.y - reach));
+        let (right, bottom) = self.bin(Point::new(centre.x + reach, centre.y + reach));
+        (top..=bottom).any(|row| {
+            (left..=right).any(|column| {
+                let mut index = self.bins[row * self.columns + column];
+                while index != END {
+                    let other = &self.found[index as usize];
+                    if other.inverted == inverted
+                        && other.centre.distance(centre) < 1.5 * module.min(other.module * 1.5)
+                        && other.module < 2.5 * module
+                        && module < 2.5 * other.module
+                    {
+                        return true;
+                    }
+                    index = self.next[index as usize];
+                }
+                false
+            })
+        })
+    }
+}
+
+/// A level with its threshold.
+struct View<'a> {
+    luma: Luma<'a>,
+    threshold: &'a Threshold,
+}
+
+/// A line through the core of a finder pattern.
+struct Cross {
+    /// Sum of the five runs.
+    length: i32,
+    /// From where it was crossed to the middle of the core, in whole pixels …
+    offset: i32,
+    /// … and in halves.
+    shift: f32,
+}
+
+impl View<'_> {
+    fn dark(&self, x: i32, y: i32) -> Option<bool> {
+        let (x, y) = (usize::try_from(x).ok()?, usize::try_from(y).ok()?);
+        (x < self.luma.width() && y < self.luma.height())
+            .then(|| self.luma.at(x, y) < self.threshold.tile(x / TILE, y / TILE))
+    }
+
+    /// Pixels from (`x`, `y`), exclusive, in three runs: core, ring, ring.
+    fn arm(
+        &self,
+        (mut x, mut y): (i32, i32),
+        (dx, dy): (i32, i32),
+        limit: i32,
+        inverted: bool,
+    ) -> Option<[i32; 3]> {
+        let mut runs = [0; 3];
+        for (run, wanted) in [(0, true), (1, false), (2, true)] {
+            loop {
+                (x, y) = (x + dx, y + dy);
+                match self.dark(x, y) {
+                    Some(dark) if (dark != inverted) == wanted => runs[run] += 1,
+                    Some(_) => {
+                        (x, y) = (x - dx, y - dy);
+                        break;
+                    }
+                    None if run == 2 && runs[2] > 0 => return Some(runs),
+                    None => return None,
+                }
+                if runs[run] > limit {
+                    // The outer ring may have melted into what is around.
+                    return None;
+                }
+            }
+            if run > 0 && runs[run] == 0 {
+                return None;
+            }
+        }
+        Some(runs)
+    }
+
+    /// The five runs through (`x`, `y`) along (`dx`, `dy`), if they are those of
+    /// a finder pattern about `length` pixels long.
+    fn cross(
+        &self,
+        at: (i32, i32),
+        (dx, dy): (i32, i32),
+        length: i32,
+        inverted: bool,
+    ) -> Option<Cross> {
+        if self.dark(at.0, at.1)? == inverted {
+            return None;
+        }
+        let limit = length + 2;
+        let forth = self.arm(at, (dx, dy), limit, inverted)?;
+        let back = self.arm(at, (-dx, -dy), limit, inverted)?;
+        let core = forth[0] + back[0] + 1;
+        let runs = [back[2], back[1], core, forth[1], forth[2]];
+        let sum: i32 = runs.iter().sum();
+        // Seen at a slant, one side may be shorter by half and more.
+        if !is_finder(runs) || sum > 3 * length + 3 || length > 3 * sum + 3 {
+            return None;
+        }
+        let shift = (forth[0] - back[0]) as f32 / 2.0;
+        Some(Cross {
+            length: sum,
+            offset: shift as i32,
+            shift,
+        })
+    }
+}

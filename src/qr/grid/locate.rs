@@ -1,0 +1,380 @@
+//! From three finder patterns to the grid of a symbol.
+
+use super::alignment::Search;
+use super::mesh::Mesh;
+use super::solve::{Pair, fit};
+use crate::geometry::{Homography, Point, Quad};
+use crate::optics::Sampler;
+use crate::qr::decode::alignment_centres;
+use crate::qr::finder::{FinderPattern, Triple};
+
+/// A symbol's grid in the picture.
+#[derive(Clone, Copy, Debug)]
+pub struct Grid {
+    /// Modules a side: 21 to 177.
+    pub side: usize,
+    /// From modules to pixels of level 0.
+    pub mesh: Mesh,
+    /// Light on dark.
+    pub inverted: bool,
+    /// Grey value of dark modules, in the symbol's polarity (255 less grey, if
+    /// inverted), by its finder patterns.
+    pub dark: f32,
+    /// Grey value of light modules, likewise.
+    pub light: f32,
+    /// Mean side of a module in pixels.
+    pub module: f32,
+    /// Width of the finder patterns' edges from 25 % to 75 %, in pixels.
+    pub edge: f32,
+    /// How well the timing patterns alternate: 1 is perfect, 0 is chance.
+    pub timing: f32,
+}
+
+impl Grid {
+    /// The symbol's outer corners.
+    pub fn corners(&self) -> Quad {
+        let far = self.side as f32;
+        Quad([
+            self.mesh.map(0.0, 0.0),
+            self.mesh.map(far, 0.0),
+            self.mesh.map(far, far),
+            self.mesh.map(0.0, far),
+        ])
+    }
+}
+
+/// Three finder patterns with the axes of the symbol they belong to.
+pub struct Locator<'a> {
+    sampler: Sampler<'a>,
+    patterns: [Oriented; 3],
+    inverted: bool,
+    dark: f32,
+    light: f32,
+    module: f32,
+    edge: f32,
+}
+
+/// A finder pattern whose `x` runs to the right of the symbol and `y` down.
+#[derive(Clone, Copy)]
+struct Oriented {
+    centre: Point,
+    x: Point,
+    y: Point,
+    trusted: bool,
+}
+
+impl Oriented {
+    fn new(finder: &FinderPattern, towards: Point, quarter: usize) -> Self {
+        let local = finder.local(towards - finder.centre);
+        let seen = if local.x.abs() >= local.y.abs() {
+            if local.x > 0.0 { 0 } else { 2 }
+        } else if local.y > 0.0 {
+            1
+        } else {
+            3
+        };
+        let axes = [finder.u, finder.v, finder.u * -1.0, finder.v * -1.0];
+        // `towards` lies `quarter` quarter turns clockwise of the symbol's right.
+        let right = (seen + 4 - quarter) % 4;
+        Self {
+            centre: finder.centre,
+            x: axes[right],
+            y: axes[(right + 1) % 4],
+            trusted: finder.squareness > 0.3,
+        }
+    }
+}
+
+impl<'a> Locator<'a> {
+    /// `sampler` is of a level on which a module has a few pixels.
+    pub fn new(sampler: Sampler<'a>, finders: &[FinderPattern], triple: &Triple) -> Self {
+        let [corner, right, down] =
+            [triple.corner, triple.right, triple.down].map(|i| &finders[usize::from(i)]);
+        let mean = |of: fn(&FinderPattern) -> f32| (of(corner) + of(right) + of(down)) / 3.0;
+        Self {
+            sampler,
+            patterns: [
+                Oriented::new(corner, right.centre, 0),
+                Oriented::new(right, corner.centre, 2),
+                Oriented::new(down, corner.centre, 3),
+            ],
+            inverted: corner.inverted,
+            dark: mean(|f| f.dark),
+            light: mean(|f| f.light),
+            module: mean(|f| f.module),
+            edge: mean(|f| f.edge),
+        }
+    }
+
+    fn value(&self, at: Point) -> f32 {
+        let grey = self.sampler.at(at.x, at.y);
+        if self.inverted { 255.0 - grey } else { grey }
+    }
+
+    fn pairs(&self, side: usize) -> Pairs {
+        let far = side as f32 - 3.5;
+        let mut pairs = Pairs::default();
+        for (pattern, (x, y)) in self
+            .patterns
+            .iter()
+            .zip([(3.5, 3.5), (far, 3.5), (3.5, far)])
+        {
+            pairs.push((Point::new(x, y), pattern.centre, 1.0));
+            if !pattern.trusted {
+                continue;
+            }
+            for (dx, dy) in [(-3.5, -3.5), (3.5, -3.5), (3.5, 3.5), (-3.5, 3.5)] {
+                pairs.push((
+                    Point::new(x + dx, y + dy),
+                    pattern.centre + pattern.x * dx + pattern.y * dy,
+                    0.1,
+                ));
+            }
+        }
+        pairs
+    }
+
+    /// The map from the finder patterns alone.
+    fn base(&self, side: usize) -> Option<Homography> {
+        fit(self.pairs(side).as_slice(), 1e-4)
+    }
+
+    /// How well the timing patterns of a symbol of `side` modules alternate.
+    pub fn timing(&self, side: usize) -> f32 {
+        match self.base(side) {
+            Some(base) => self.timing_of(&Mesh::flat(base), side),
+            None => 0.0,
+        }
+    }
+
+    fn timing_of(&self, mesh: &Mesh, side: usize) -> f32 {
+        let scale = 2.0 / (self.light - self.dark).max(1.0);
+        let score = |place: &dyn Fn(f32) -> Point| {
+            let at = |i: usize| self.value(place(i as f32 + 0.5));
+            let (mut sum, mut count) = (0.0, 0.0);
+            let (mut before, mut here) = (at(7), at(8));
+            for i in 8..side - 8 {
+                let after = at(i + 1);
+                let dark = ((before + after) / 2.0 - here) * scale;
+                let dark = dark.clamp(-0.5, 0.5) * 2.0;
+                sum += if i % 2 == 0 { dark } else { -dark };
+                count += 1.0;
+                (before, here) = (here, after);
+            }
+            sum / count
+        };
+        let row = score(&|i| mesh.map(i, 6.5));
+        let column = score(&|i| mesh.map(6.5, i));
+        // One of them may be torn.
+        ((row + column) / 2.0).max(row.max(column) - 0.25)
+    }
+
+    /// Sides in the order in which they are to be tried, with their timing
+    /// scores; `estimate` is what the distances tell.
+    pub fn sides(&self, estimate: f32) -> impl Iterator<Item = (usize, f32)> + use<> {
+        let reach = (estimate * 0.07).max(5.0);
+        let mut best = [(0usize, f32::MIN); 3];
+        let first = (((estimate - reach - 17.0) / 4.0).ceil() as i32).clamp(1, 40);
+        let last = (((estimate + reach - 17.0) / 4.0).floor() as i32).clamp(first, 40);
+        for version in first..=last {
+            let side = 17 + 4 * version as usize;
+            let score = self.timing(side);
+            // Of equals, the one that distances favour.
+            let rank = score - 0.1 * (side as f32 - estimate).abs() / reach;
+            if let Some(place) = best.iter().position(|kept| rank > kept.1) {
+                best[place..].rotate_right(1);
+                best[place] = (side, rank);
+            }
+        }
+        best.into_iter().filter(|kept| kept.0 != 0)
+    }
+
+    /// The grid of a symbol of `side` modules.
+    pub fn grid(&self, side: usize) -> Option<Grid> {
+        let base = self.base(side)?;
+        let mut mesh = Mesh::flat(base);
+        let centres = alignment_centres(((side - 17) / 4) as u8);
+        match centres.len() {
+            0 => {}
+            2 => mesh = self.with_one_pattern(mesh, side)?,
+            _ => mesh = self.with_all_patterns(mesh, side, centres)?,
+        }
+        let grid = Grid {
+            side,
+            mesh,
+            inverted: self.inverted,
+            dark: self.dark,
+            light: self.light,
+            module: self.module,
+            edge: self.edge,
+            timing: self.timing_of(&mesh, side),
+        };
+        let corners = grid.corners();
+        let module = corners.area().sqrt() / side as f32;
+        let sane = module.is_finite() && module > 0.5 && module < 4.0 * self.module;
+        sane.then_some(Grid { module, ..grid })
+    }
+
+    /// Versions 2 to 6: the alignment pattern gives the fourth corner.
+    fn with_one_pattern(&self, mesh: Mesh, side: usize) -> Option<Mesh> {
+        let place = side as f32 - 6.5;
+        let radius = 2.5 + side as f32 * 0.06;
+        let Some((at, score)) = self.find(&mesh, place, place, Point::default(), radius) else {
+            return Some(mesh);
+        };
+        let mut pairs = self.pairs(side);
+        for pair in pairs.as_mut_slice() {
+            if pair.2 < 1.0 {
+                pair.2 *= 0.1;
+            }
+        }
+        pairs.push((Point::new(place, place), at, score));
+        Some(Mesh::flat(fit(pairs.as_slice(), 1e-6)?))
+    }
+
+    /// Version 7 and up: from the corner outwards, each from its neighbours.
+    fn with_all_patterns(&self, mesh: Mesh, side: usize, centres: &[u8]) -> Option<Mesh> {
+        const MOST: usize = 7;
+        let count = centres.len().min(MOST);
+        let place = |i: usize| f32::from(centres[i]) + 0.5;
+        let mut shifts = [[Point::default(); MOST]; MOST];
+        let mut found = [[false; MOST]; MOST];
+        let mut pairs = self.pairs(side);
+        let is_finder = |x: usize, y: usize| {
+            (x == 0 && (y == 0 || y == count - 1)) || (y == 0 && x == count - 1)
+        };
+        for diagonal in 1..2 * count - 1 {
+            for y in diagonal.saturating_sub(count - 1)..=diagonal.min(count - 1) {
+                let x = diagonal - y;
+                if is_finder(x, y) {
+                    continue;
+                }
+                let expected = match (x, y) {
+                    (0, _) => shifts[y - 1][0],
+                    (_, 0) => shifts[0][x - 1],
+                    _ => shifts[y][x - 1] + shifts[y - 1][x] - shifts[y - 1][x - 1],
+                };
+                let radius = if x == 0 || y == 0 { 2.0 } else { 2.5 };
+                shifts[y][x] = expected;
+                if let Some((at, score)) = self.find(&mesh, place(x), place(y), expected, radius) {
+                    shifts[y][x] = at - mesh.map(place(x), place(y));
+                    found[y][x] = true;
+                    pairs.push((Point::new(place(x), place(y)), at, score));
+                }
+            }
+        }
+        let before = mesh;
+        for pair in pairs.as_mut_slice() {
+            if pair.2 < 0.5 {
+                pair.2 *= 0.1;
+            }
+        }
+        let mut mesh = Mesh::flat(fit(pairs.as_slice(), 1e-6)?);
+        let flat = mesh;
+        mesh.lay_nodes((0..count).map(place));
+        let far = side as f32 - 3.5;
+        for y in 0..count {
+            for x in 0..count {
+                let (px, py) = (place(x), place(y));
+                *mesh.node_mut(x, y) = if found[y][x] {
+                    before.map(px, py) + shifts[y][x] - flat.map(px, py)
+                } else if is_finder(x, y) {
+                    let (index, fx, fy) = match (x, y) {
+                        (0, 0) => (0, 3.5, 3.5),
+                        (_, 0) => (1, far, 3.5),
+                        _ => (2, 3.5, far),
+                    };
+                    self.patterns[index].centre - flat.map(fx, fy)
+                } else {
+                    Point::new(f32::NAN, f32::NAN)
+                };
+            }
+        }
+        fill_gaps(&mut mesh, count);
+        Some(mesh)
+    }
+
+    /// The alignment pattern at module (`x`, `y`), where the map and `shift`
+    /// expect it, at most `radius` modules off.
+    fn find(&self, mesh: &Mesh, x: f32, y: f32, shift: Point, radius: f32) -> Option<(Point, f32)> {
+        let value = |at: Point| self.value(at);
+        let at = mesh.map(x, y);
+        let search = Search {
+            value: &value,
+            right: (mesh.map(x + 1.0, y) - mesh.map(x - 1.0, y)) * 0.5,
+            down: (mesh.map(x, y + 1.0) - mesh.map(x, y - 1.0)) * 0.5,
+            dark: self.dark,
+            light: self.light,
+        };
+        search.find(at + shift, radius)
+    }
+}
+
+/// Alignment patterns that were not found are put where their neighbours say.
+fn fill_gaps(mesh: &mut Mesh, count: usize) {
+    for _ in 0..2 * count {
+        let before = *mesh;
+        let mut before = before;
+        let mut gaps = false;
+        for y in 0..count {
+            for x in 0..count {
+                if !before.node_mut(x, y).x.is_nan() {
+                    continue;
+                }
+                let (mut sum, mut known) = (Point::default(), 0.0);
+                for (dx, dy) in [(-1i32, 0i32), (1, 0), (0, -1), (0, 1)] {
+                    let (nx, ny) = (x as i32 + dx, y as i32 + dy);
+                    let inside = |v: i32| (0..count as i32).contains(&v);
+                    if inside(nx) && inside(ny) {
+                        let shift = *before.node_mut(nx as usize, ny as usize);
+                        if !shift.x.is_nan() {
+                            sum = sum + shift;
+                            known += 1.0;
+                        }
+                    }
+                }
+                if known > 0.0 {
+                    *mesh.node_mut(x, y) = sum * (1.0 / known);
+                } else {
+                    gaps = true;
+                }
+            }
+        }
+        if !gaps {
+            return;
+        }
+    }
+}
+
+/// Room for the pairs of a symbol: 15 of its finder patterns and 46 alignment
+/// patterns at most.
+struct Pairs {
+    pairs: [Pair; 64],
+    count: usize,
+}
+
+impl Default for Pairs {
+    fn default() -> Self {
+        Self {
+            pairs: [(Point::default(), Point::default(), 0.0); 64],
+            count: 0,
+        }
+    }
+}
+
+impl Pairs {
+    fn push(&mut self, pair: Pair) {
+        if let Some(slot) = self.pairs.get_mut(self.count) {
+            *slot = pair;
+            self.count += 1;
+        }
+    }
+
+    fn as_slice(&self) -> &[Pair] {
+        &self.pairs[..self.count]
+    }
+
+    fn as_mut_slice(&mut self) -> &mut [Pair] {
+        &mut self.pairs[..self.count]
+    }
+}

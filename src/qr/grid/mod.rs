@@ -1,0 +1,14 @@
+//! From three finder patterns to a grid, from a grid to modules.
+//!
+//! [`locate`](Locator) lays the grid: number of modules by the timing patterns,
+//! perspective by the finder patterns and the alignment patterns. [`Samples`]
+//! takes the grey value of each module and makes confidences of them.
+
+mod alignment;
+mod locate;
+mod mesh;
+mod sample;
+mod solve;
+
+pub use locate::{Grid, Locator};
+pub use sample::{Samples, Statistics};

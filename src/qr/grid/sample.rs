@@ -1,0 +1,192 @@
+//! Grey values of the modules of a grid, and confidences made of them.
+//!
+//! A module's value is the mean of several places around its middle. Whether it
+//! is dark is judged against light and dark around it, counted in modules: since
+//! data masking mixes the two everywhere, a few modules each way know both.
+
+use super::Grid;
+use crate::optics::Sampler;
+use crate::qr::Modules;
+
+/// Side of a tile of modules, of which light and dark are taken.
+const TILE: usize = 4;
+/// From this grey value on a pixel tells only that there was much light.
+const SATURATED: f32 = 252.0;
+/// Paper this light saturates by itself: then it is no glare.
+const WHITE_PAPER: f32 = 236.0;
+
+/// What sampling found out about a symbol.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Statistics {
+    /// Light less dark, 0 to 1.
+    pub contrast: f32,
+    /// Share of modules that are erasures.
+    pub erased: f32,
+}
+
+/// Grey values of one grid, and the memory they need.
+#[derive(Debug, Default)]
+pub struct Samples {
+    side: usize,
+    grey: Vec<f32>,
+    tiles: Vec<Tile>,
+    smooth: Vec<Tile>,
+    inverted: bool,
+}
+
+/// Light and dark of some modules.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tile {
+    middle: f32,
+    half: f32,
+}
+
+impl Samples {
+    /// Takes the grey values of `grid`.
+    pub fn take(&mut self, sampler: &Sampler<'_>, grid: &Grid) {
+        const AROUND: [(f32, f32); 5] = [
+            (0.0, 0.0),
+            (-0.2, -0.2),
+            (0.2, -0.2),
+            (0.2, 0.2),
+            (-0.2, 0.2),
+        ];
+        self.side = grid.side;
+        self.inverted = grid.inverted;
+        self.grey.clear();
+        for y in 0..grid.side {
+            for x in 0..grid.side {
+                let (mx, my) = (x as f32 + 0.5, y as f32 + 0.5);
+                let at = grid.mesh.map(mx, my);
+                let right = grid.mesh.map(mx + 0.5, my) - at;
+                let down = grid.mesh.map(mx, my + 0.5) - at;
+                let mut sum = 0.0;
+                for (dx, dy) in AROUND {
+                    let place = at + right * (2.0 * dx) + down * (2.0 * dy);
+                    sum += sampler.at(place.x, place.y);
+                }
+                let grey = sum / AROUND.len() as f32;
+                self.grey
+                    .push(if grid.inverted { 255.0 - grey } else { grey });
+            }
+        }
+    }
+
+    /// The values, row by row, dark low.
+    pub fn grey(&self) -> &[f32] {
+        &self.grey
+    }
+
+    /// Makes confidences of the values.
+    pub fn confidences(&mut self, radius: usize, modules: &mut Modules) -> Statistics {
+        let side = self.side;
+        modules.reset(side);
+        let count = side.div_ceil(TILE);
+        self.extremes(count);
+        self.spread(count, radius);
+        let mut contrast = 0.0;
+        let mut lightest = 0.0f32;
+        for tile in &self.smooth {
+            contrast += 2.0 * tile.half;
+            lightest = lightest.max(tile.middle + tile.half);
+        }
+        let mut light = 0.0;
+        for tile in &self.smooth {
+            light += tile.middle + tile.half;
+        }
+        let tiles = self.smooth.len().max(1) as f32;
+        // Is the paper itself saturated?
+        let glare_shows = !self.inverted && light / tiles < WHITE_PAPER;
+        let mut erased = 0;
+        for y in 0..side {
+            for x in 0..side {
+                let grey = self.grey[y * side + x];
+                let tile = self.smooth[(y / TILE) * count + x / TILE];
+                if glare_shows && grey >= SATURATED {
+                    erased += 1;
+                    continue;
+                }
+                let dark = (tile.middle - grey) / tile.half.max(1.0);
+                // Never quite 0: that would be an erasure.
+                let soft = (dark * 127.0).clamp(-127.0, 127.0) as i8;
+                modules.set(
+                    x,
+                    y,
+                    if soft == 0 {
+                        if dark > 0.0 { 1 } else { -1 }
+                    } else {
+                        soft
+                    },
+                );
+            }
+        }
+        Statistics {
+            contrast: contrast / tiles / 255.0,
+            erased: erased as f32 / (side * side).max(1) as f32,
+        }
+    }
+
+    /// Of each tile, the means of what is lighter and what is darker than its mean.
+    fn extremes(&mut self, count: usize) {
+        let side = self.side;
+        self.tiles.clear();
+        for row in 0..count {
+            for column in 0..count {
+                let grey = &self.grey;
+                let values = || {
+                    let rows = row * TILE..((row + 1) * TILE).min(side);
+                    rows.flat_map(move |y| {
+                        let from = y * side + column * TILE;
+                        let to = (y * side + side).min(from + TILE);
+                        &grey[from..to]
+                    })
+                };
+                let mean = values().sum::<f32>() / values().count().max(1) as f32;
+                let (mut low, mut lows, mut high, mut highs) = (0.0, 0.0, 0.0, 0.0);
+                for &value in values() {
+                    if value < mean {
+                        low += value;
+                        lows += 1.0;
+                    } else {
+                        high += value;
+                        highs += 1.0;
+                    }
+                }
+                self.tiles.push(if lows == 0.0 || highs == 0.0 {
+                    Tile {
+                        middle: mean,
+                        half: 0.0,
+                    }
+                } else {
+                    let (low, high) = (low / lows, high / highs);
+                    Tile {
+                        middle: (low + high) / 2.0,
+                        half: (high - low) / 2.0,
+                    }
+                });
+            }
+        }
+    }
+
+    /// Mean over the tiles around, weighted by their contrast.
+    fn spread(&mut self, count: usize, radius: usize) {
+        self.smooth.clear();
+        for row in 0..count {
+            for column in 0..count {
+                let (mut weight, mut middle, mut half) = (1e-3, 0.0, 0.0);
+                for y in row.saturating_sub(radius)..(row + radius + 1).min(count) {
+                    for x in column.saturating_sub(radius)..(column + radius + 1).min(count) {
+                        let tile = self.tiles[y * count + x];
+                        weight += tile.half;
+                        middle += tile.half * tile.middle;
+                        half += tile.half * tile.half;
+                    }
+                }
+                self.smooth.push(Tile {
+                    middle: middle / weight,
+                    half: half / weight,
+                });
+            }
+        }
+    }
+}

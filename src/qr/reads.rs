@@ -1,0 +1,45 @@
+//! What reading a frame gave.
+
+use super::{Codes, Reason, Unread};
+
+/// How much was done for a frame, counted in attempts instead of time, so that
+/// tests can tell what a picture can cost at most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Row candidates that were crossed.
+    pub crossed: u32,
+    /// Candidates that were measured in grey.
+    pub measured: u32,
+    /// Finder patterns.
+    pub finders: u32,
+    /// Triples whose timing patterns were looked at.
+    pub timed: u32,
+    /// Grids that were sampled.
+    pub sampled: u32,
+    /// Samples that went to the decoder.
+    pub decoded: u32,
+}
+
+/// The result of [`Reader::read`](super::Reader::read). Its memory is kept from
+/// frame to frame.
+#[derive(Debug, Default)]
+pub struct Reads {
+    /// The codes, in the order in which they were found.
+    pub codes: Codes,
+    /// Symbols that were located but not read.
+    pub unread: Vec<Unread>,
+    /// Why nothing was read; `None` if there are codes.
+    pub failure: Option<Reason>,
+    /// What it took.
+    pub work: Work,
+}
+
+impl Reads {
+    /// Forgets everything but its memory.
+    pub fn clear(&mut self) {
+        self.codes.clear();
+        self.unread.clear();
+        self.failure = None;
+        self.work = Work::default();
+    }
+}
