@@ -28,7 +28,14 @@ pub(super) struct Child {
 
 /// The last lines that the child wrote to standard error.
 #[derive(Clone, Default)]
-struct Tail(Arc<Mutex<VecDeque<String>>>);
+struct Tail(Arc<Mutex<Lines>>);
+
+#[derive(Default)]
+struct Lines {
+    last: VecDeque<String>,
+    /// The child has closed its standard error.
+    complete: bool,
+}
 
 /// Sees each line of standard error as it comes.
 pub(super) type Listener = Box<dyn FnMut(&str) + Send>;
@@ -74,25 +81,30 @@ impl Child {
         Ok((child, stdout))
     }
 
-    /// Whether it has ended, and how, waiting at most `patience`.
+    /// Whether it has ended, and how; waits at most `patience` for that and for
+    /// its last words to be there.
     pub(super) fn ended(&mut self, patience: Duration) -> Option<ExitStatus> {
         let deadline = Instant::now() + patience;
         loop {
-            match self.process.as_mut()?.try_wait() {
-                Ok(Some(status)) => return Some(status),
-                Ok(None) if Instant::now() < deadline => thread::sleep(Duration::from_millis(2)),
-                Ok(None) | Err(_) => return None,
+            let status = match self.process.as_mut()?.try_wait() {
+                Ok(status) => status,
+                Err(_) => return None,
+            };
+            let complete = status.is_some() && self.tail.lock().complete;
+            if complete || Instant::now() >= deadline {
+                return status;
             }
+            thread::sleep(Duration::from_millis(2));
         }
     }
 
     /// What it wrote last, as ` (its last words: …)`, or nothing.
     pub(super) fn last_words(&self) -> String {
         let lines = self.tail.lock();
-        if lines.is_empty() {
+        if lines.last.is_empty() {
             return String::new();
         }
-        let words: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let words: Vec<&str> = lines.last.iter().map(String::as_str).collect();
         format!(" (its last words: {})", words.join(" | "))
     }
 
@@ -141,7 +153,7 @@ fn kill(process: &mut std::process::Child) {
 }
 
 impl Tail {
-    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<String>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Lines> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -158,6 +170,7 @@ impl Tail {
             }
         }
         self.end_line(&mut line, &mut listener);
+        self.lock().complete = true;
     }
 
     fn end_line(&self, line: &mut Vec<u8>, listener: &mut Option<Listener>) {
@@ -169,11 +182,11 @@ impl Tail {
         if let Some(listener) = listener {
             listener(&text);
         }
-        let mut lines = self.lock();
-        if lines.len() == TAIL_LINES {
-            lines.pop_front();
+        let last = &mut self.lock().last;
+        if last.len() == TAIL_LINES {
+            last.pop_front();
         }
-        lines.push_back(text);
+        last.push_back(text);
     }
 }
 

@@ -237,7 +237,7 @@ impl Feed {
     fn end(&mut self, ended: &Ended) -> Result<Next, CameraError> {
         // It has closed its output; it gets a moment to say how it ended, and
         // its last words to arrive.
-        let status = self.child.ended(Duration::from_millis(100));
+        let status = self.child.ended(Duration::from_millis(500));
         if matches!(ended, Ended::Between) && status.is_some_and(|status| status.success()) {
             return Ok(Next::End);
         }

@@ -11,6 +11,8 @@ pub mod picture;
 mod pipe;
 mod plane;
 mod replay;
+#[cfg(target_os = "linux")]
+pub mod v4l2;
 
 #[cfg(test)]
 mod testing;
@@ -32,6 +34,11 @@ pub fn open(plan: &CameraPlan) -> Result<Box<dyn Source>, CameraError> {
         SourcePlan::Replay { path, rate, repeat } => {
             Ok(Box::new(replay::Replay::open(plan, path, *rate, *repeat)?))
         }
+        #[cfg(target_os = "linux")]
+        SourcePlan::V4l2 { device, format } => {
+            Ok(Box::new(v4l2::V4l2::open(plan, device, *format)?))
+        }
+        #[cfg(not(target_os = "linux"))]
         SourcePlan::V4l2 { .. } => Err(not_in_this_build("v4l2", "pipe with ffmpeg")),
         SourcePlan::Nokhwa { .. } => Err(not_in_this_build("nokhwa", "v4l2")),
         SourcePlan::Rpicam { .. } => Err(not_in_this_build("rpicam", "pipe")),

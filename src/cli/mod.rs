@@ -14,6 +14,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 mod cameras;
 mod check;
 mod completions;
+mod daemon;
 #[cfg(feature = "demo")]
 mod demo;
 mod make;

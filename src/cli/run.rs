@@ -3,22 +3,61 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::{EXIT_FAILED, fail};
+use super::EXIT_CONFIG;
+use super::daemon::{Daemon, Input, Start, StartError};
+use crate::config::Config;
+use crate::service::{Notifier, log as logging, signals};
 
-/// Runs the daemon: frames in, item events out, until it is told to stop.
+/// The daemon: reads items and publishes them until it is told to stop.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Configuration file.
-    #[arg(
-        long,
-        value_name = "FILE",
-        default_value = "/etc/beltscan/beltscan.toml"
-    )]
-    config: PathBuf,
+    /// Configuration file
+    #[arg(long, short, default_value = "/etc/beltscan/beltscan.toml")]
+    pub config: PathBuf,
 }
 
-/// Runs until SIGTERM or SIGINT.
+/// Runs until it is told to stop.
 pub fn run(args: Args) -> ExitCode {
-    let path = args.config.display();
-    fail(EXIT_FAILED, format!("{path}: this build has no daemon"))
+    logging::early();
+    let config = match Config::load(&args.config) {
+        Ok(config) => config,
+        Err(problems) => {
+            log::error!("{}: {problems}", args.config.display());
+            return ExitCode::from(EXIT_CONFIG);
+        }
+    };
+    logging::apply(&config.log);
+    let start = Start {
+        config,
+        file: Some(args.config),
+        keeper: None,
+        notifier: Notifier::from_env(),
+    };
+    let (daemon, to_main) = match Daemon::start(start) {
+        Ok(started) => started,
+        Err(error) => {
+            log::error!("{error}");
+            return match error {
+                StartError::Config(_) => ExitCode::from(EXIT_CONFIG),
+                StartError::Publish(_) | StartError::Thread(_) => ExitCode::FAILURE,
+            };
+        }
+    };
+    let listener = signals::listen(move |signal| {
+        if signal == signals::Signal::StopNow {
+            // Asked twice: whoever asks does not want to wait for the drain.
+            std::process::exit(1);
+        }
+        let _ = to_main.try_send(Input::Signal(signal));
+    });
+    match listener {
+        Ok(_listening) => {
+            daemon.run();
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            log::error!("signals cannot be taken up: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -15,6 +15,8 @@ pub struct Belt {
     pub direction_deg: Option<f32>,
     /// Pixels to a millimetre on the belt; absent if unknown.
     pub px_per_mm: Option<f32>,
+    /// Side of the smallest module that comes, in millimetres; absent if unknown.
+    pub module_mm: Option<f32>,
 }
 
 /// The section resolved.
@@ -26,6 +28,8 @@ pub struct BeltPlan {
     pub direction_rad: Option<f32>,
     /// Pixels to a millimetre.
     pub px_per_mm: Option<f32>,
+    /// Side of the smallest module in millimetres.
+    pub module_mm: Option<f32>,
 }
 
 impl Belt {
@@ -58,10 +62,18 @@ impl Belt {
                 "lay a ruler on the belt and divide the pixels it covers by its millimetres, or leave the key out",
             );
         }
+        if self.module_mm.is_some_and(|v| !(0.01..=100.0).contains(&v)) {
+            problems.add(
+                "belt.module-mm",
+                "the side of a module must lie between 0.01 and 100 millimetres",
+                "divide the width of the code in millimetres by its number of modules, or leave the key out",
+            );
+        }
         BeltPlan {
             speed_m_s: self.speed_m_s,
             direction_rad: self.direction_deg.map(f32::to_radians),
             px_per_mm: self.px_per_mm,
+            module_mm: self.module_mm,
         }
     }
 }
@@ -184,12 +196,18 @@ mod tests {
             speed_m_s: Some(-1.0),
             direction_deg: Some(f32::NAN),
             px_per_mm: Some(0.0),
+            module_mm: Some(-0.5),
         }
         .resolve(&mut problems);
         let keys: Vec<_> = problems.0.iter().map(|p| p.key.as_str()).collect();
         assert_eq!(
             keys,
-            ["belt.speed-m-s", "belt.direction-deg", "belt.px-per-mm"]
+            [
+                "belt.speed-m-s",
+                "belt.direction-deg",
+                "belt.px-per-mm",
+                "belt.module-mm"
+            ]
         );
     }
 }

@@ -96,7 +96,8 @@ pub struct ItemPlan {
     pub height: u32,
 }
 
-/// `[[rule]]` as written. Every condition given must hold.
+/// `[[rule]]` as written. A rule holds for an item if at least one of its codes
+/// fulfils every condition given; an item passes if every rule holds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Rule {

@@ -4,10 +4,13 @@
 //! Each section has a file of its own that holds both halves and the passage
 //! between them (`resolve`), which reports every fault it finds, not the first.
 
+mod advice;
 mod belt;
 mod camera;
 mod item;
 mod keys;
+mod memory;
+mod motion;
 mod output;
 mod problem;
 mod publish;
@@ -27,6 +30,8 @@ pub use camera::{
 pub use item::{
     Decide, Expected, Item, ItemPlan, NoReads, NoReadsPlan, Rule, RulePlan, TriggerMode,
 };
+pub use memory::{MemoryPart, UNIT_MEMORY_HIGH};
+pub use motion::Motion;
 pub use output::{FileSink, Outputs};
 pub use problem::{Problem, Problems};
 pub use publish::{Mqtt, MqttPlan, MqttVersion, Outbox, OutboxPlan, Reader, TlsPlan, Topics};
@@ -103,15 +108,11 @@ pub struct Plan {
 impl Config {
     /// Reads and checks a file, as [`Config::parse`] does its text.
     pub fn load(path: &Path) -> Result<Config, Problems> {
-        let unreadable = |error: std::io::Error| {
-            let mut problems = Problems::default();
-            problems.add(
-                "",
-                format!("cannot read {}: {error}", path.display()),
-                "name a configuration that this user may read with --config",
-            );
-            problems
-        };
+        Config::parse(&Config::read_text(path)?)
+    }
+
+    /// The text of a file, if it is one and not too large.
+    pub fn read_text(path: &Path) -> Result<String, Problems> {
         let mut bytes = Vec::new();
         // One byte beyond what is taken, so that a larger file shows.
         std::fs::File::open(path)
@@ -119,8 +120,16 @@ impl Config {
                 file.take(text::MAX_BYTES as u64 + 1)
                     .read_to_end(&mut bytes)
             })
-            .map_err(unreadable)?;
-        Config::parse_bytes(&bytes)
+            .map_err(|error| {
+                let mut problems = Problems::default();
+                problems.add(
+                    "",
+                    format!("cannot read {}: {error}", path.display()),
+                    "name a configuration that this user may read with --config",
+                );
+                problems
+            })?;
+        text::from_bytes(bytes)
     }
 
     /// Reads and checks the text of a file: TOML, known keys, fitting values, and
@@ -131,38 +140,24 @@ impl Config {
         text::parse(text)
     }
 
-    fn parse_bytes(bytes: &[u8]) -> Result<Config, Problems> {
-        let fault = match std::str::from_utf8(bytes) {
-            Ok(text) => return Config::parse(text),
-            // A character that the size limit cut through is not the fault.
-            Err(_) if bytes.len() > text::MAX_BYTES => {
-                return Config::parse(&String::from_utf8_lossy(bytes));
-            }
-            Err(fault) => fault,
-        };
-        let before = &bytes[..fault.valid_up_to()];
-        let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
-        Err(Problems(vec![Problem {
-            key: String::new(),
-            line: Some(line),
-            message: "this line is not UTF-8".into(),
-            cure: "save the file as UTF-8 text".into(),
-        }]))
+    /// Adds the lines of `text` where the keys of `problems` stand.
+    pub fn locate(text: &str, problems: &mut Problems) {
+        text::locate(text, problems);
     }
 
     /// Resolves every section, and reports every fault found on the way.
     pub fn plan(&self) -> Result<Plan, Problems> {
         let mut problems = Problems::default();
         let service = self.service.resolve(&mut problems);
-        let camera = stopgap::camera(&self.camera, &mut problems);
-        let belt = stopgap::belt(&self.belt, &mut problems);
+        let camera = self.camera.resolve(&mut problems);
+        let belt = self.belt.resolve(&mut problems);
         let read = self.read.resolve(self.camera.fps, &mut problems);
         let item = stopgap::item(&self.item, &camera, &belt, &mut problems);
         let rules = stopgap::rules(&self.rule, &mut problems);
         let noread = stopgap::noreads(&self.noread, &service.state_dir, &mut problems);
-        let reader = stopgap::reader(&self.reader, &mut problems);
-        let mqtt = stopgap::mqtt(&self.mqtt, &self.reader, &mut problems);
-        let outbox = stopgap::outbox(&self.outbox, &service.state_dir, &mut problems);
+        let reader = self.reader.resolve(&mut problems);
+        let mqtt = self.mqtt.resolve(&self.reader, &mut problems);
+        let outbox = self.outbox.resolve(&service.state_dir, &mut problems);
         let output = self.output.resolve(&mut problems);
         let log = self.log.resolve(&mut problems);
         if !problems.is_empty() {

@@ -22,17 +22,50 @@ pub(super) const MAX_BYTES: usize = 256 * 1024;
 /// After so many faults it is hardly a configuration file.
 const MAX_PROBLEMS: usize = 50;
 
+/// The bytes of a file as text.
+pub(super) fn from_bytes(bytes: Vec<u8>) -> Result<String, Problems> {
+    if bytes.len() > MAX_BYTES {
+        return Err(too_large());
+    }
+    String::from_utf8(bytes).map_err(|fault| {
+        let before = &fault.as_bytes()[..fault.utf8_error().valid_up_to()];
+        Problems(vec![Problem {
+            key: String::new(),
+            line: Some(1 + before.iter().filter(|&&byte| byte == b'\n').count()),
+            message: "this line is not UTF-8".into(),
+            cure: "save the file as UTF-8 text".into(),
+        }])
+    })
+}
+
+fn too_large() -> Problems {
+    let mut problems = Problems::default();
+    problems.add(
+        "",
+        format!("the file has more than {MAX_BYTES} bytes"),
+        "move long lists of texts to a file of their own (`expected-file` of a rule)",
+    );
+    problems
+}
+
+/// Fills in the lines of keys that have none.
+pub(super) fn locate(text: &str, problems: &mut Problems) {
+    let Ok(document) = DeTable::parse(text) else {
+        return;
+    };
+    for problem in &mut problems.0 {
+        if problem.line.is_none() {
+            problem.line = find_line(document.get_ref(), text, &problem.key);
+        }
+    }
+}
+
 /// Reads `text`; on any fault, all of them in the order of their lines.
 pub(super) fn parse(text: &str) -> Result<Config, Problems> {
-    let mut problems = Problems::default();
     if text.len() > MAX_BYTES {
-        problems.add(
-            "",
-            format!("the file has {} bytes, more than {MAX_BYTES}", text.len()),
-            "move long lists of texts to a file of their own (`expected-file` of a rule)",
-        );
-        return Err(problems);
+        return Err(too_large());
     }
+    let mut problems = Problems::default();
     let (document, faults) = DeTable::parse_recoverable(text);
     let root = document.get_ref();
     for fault in faults.iter().take(MAX_PROBLEMS) {

@@ -137,3 +137,24 @@ pub struct LastPlace {
     /// UTC, ns since the epoch, of that sight.
     pub wall_ns: i64,
 }
+
+impl From<&crate::qr::Code> for EventCode {
+    /// The code as events tell it, without its GS1 elements: those are parsed
+    /// once, when the item is decided.
+    fn from(code: &crate::qr::Code) -> Self {
+        let content = &code.content;
+        Self {
+            text: content.is_text.then(|| content.text.clone()),
+            bytes: (!content.is_text).then(|| content.bytes.clone()),
+            symbology: code.symbology.name(),
+            aim: format!("]Q{}", content.aim_modifier),
+            version: code.version,
+            level: code.level.name(),
+            corners: code.corners,
+            method: code.method.name(),
+            quality: code.quality,
+            append: content.append,
+            gs1: None,
+        }
+    }
+}

@@ -1,1 +1,230 @@
-//! (empty)
+//! Threads, bounded queues and the way of a frame through them.
+//!
+//! ```text
+//!  capture ──► slot ──► reading (1..n) ──► items ──► the outbox
+//!                          ▲                 │
+//!                          └──── hints ──────┘
+//! ```
+//!
+//! Memory is allocated once: the pool of frames, and as many sets of results as
+//! there are frames. Every queue is bounded, every wait ends, every stage beats
+//! its [`Pulse`](crate::snapshot::Pulse) whenever its loop turns.
+
+mod breaker;
+mod capture;
+mod engine;
+mod fallback;
+mod items;
+mod order;
+mod reading;
+mod slot;
+
+pub use slot::{Overflow, Put, Slot, Taken};
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::camera::{Keeper, KeeperState};
+use crate::command::Reply;
+use crate::config::{Plan, ReplayRate, SourcePlan};
+use crate::frame::{Frame, Pool};
+use crate::item::{Published, Tracker};
+use crate::publish::EventSender;
+use crate::qr::{Hint, Reads};
+use crate::snapshot::{Meters, Pulses};
+
+/// The longest that any stage waits before its loop turns again. A quarter of
+/// the shortest WatchdogSec that makes sense (2 s).
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Frames that may be on their way besides one in each reader's hands: one in
+/// the camera's, one in the slot, one waiting for its turn at the items.
+const SPARE_FRAMES: usize = 3;
+
+/// What the stages share.
+struct Shared {
+    slot: Slot<Frame>,
+    stop: AtomicBool,
+    /// A plan that came while running; readers take it up when this count moves.
+    generation: AtomicU64,
+    plan: Mutex<Arc<Plan>>,
+    /// Where the tracker expects codes, for the time of the newest frame it saw.
+    hints: Mutex<Vec<Hint>>,
+    camera: Mutex<KeeperState>,
+    /// Sets of results that wait for a frame: they go round as frames do.
+    results: Mutex<Vec<Box<Reads>>>,
+    meters: Arc<Meters>,
+}
+
+impl Shared {
+    fn plan(&self) -> Arc<Plan> {
+        Arc::clone(&lock(&self.plan))
+    }
+
+    fn stopping(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// None of the values behind these locks is ever left half changed.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the pipeline needs from outside.
+pub struct Parts {
+    /// Counters to keep.
+    pub meters: Arc<Meters>,
+    /// Where the stages show signs of life.
+    pub pulses: Pulses,
+    /// Where decided items go.
+    pub events: EventSender,
+    /// Items published shortly before this start.
+    pub published: Vec<Published>,
+    /// Another keeper than the plan's: for the synthetic belt of the demo and of
+    /// tests, whose truth the caller holds.
+    pub keeper: Option<Keeper>,
+}
+
+/// The running stages.
+pub struct Pipeline {
+    shared: Arc<Shared>,
+    to_items: SyncSender<items::Input>,
+    to_capture: Arc<Mutex<Option<capture::Change>>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Pipeline {
+    /// Starts camera, readers and items as `plan` says. A camera that is away
+    /// is no error: its state tells.
+    pub fn start(plan: Arc<Plan>, parts: Parts) -> std::io::Result<Self> {
+        let readers = plan.read.threads.max(1);
+        let pool = pool(&plan);
+        let shared = Arc::new(Shared {
+            slot: Slot::default(),
+            stop: AtomicBool::new(false),
+            generation: AtomicU64::new(0),
+            plan: Mutex::new(Arc::clone(&plan)),
+            hints: Mutex::new(Vec::new()),
+            camera: Mutex::new(KeeperState::default()),
+            results: Mutex::new(Vec::new()),
+            meters: parts.meters,
+        });
+        // Results hold their frames, so the pool bounds what can be in here.
+        let (to_items, from_readers) = sync_channel(pool.count() + 4);
+        let mut tracker = Tracker::new(&plan.item, plan.rules.clone(), &plan.noread);
+        tracker.remember(&parts.published);
+        let to_capture = Arc::new(Mutex::new(None));
+        let keeper = parts
+            .keeper
+            .unwrap_or_else(|| Keeper::new(plan.camera.clone()));
+        let mut threads = Vec::new();
+        let items = items::Items::new(&plan, tracker, readers, parts.events, Arc::clone(&shared));
+        let pulse = parts.pulses.register("items");
+        threads.push(spawn("items", move || items.run(&from_readers, &pulse))?);
+        for _ in 0..readers {
+            let reading = reading::Reading::new(Arc::clone(&shared), to_items.clone());
+            let pulse = parts.pulses.register("reading");
+            threads.push(spawn("reading", move || reading.run(&pulse))?);
+        }
+        let capture = capture::Capture::new(
+            keeper,
+            pool,
+            &plan,
+            Arc::clone(&shared),
+            Arc::clone(&to_capture),
+        );
+        let pulse = parts.pulses.register("camera");
+        threads.push(spawn("camera", move || capture.run(&pulse))?);
+        Ok(Self {
+            shared,
+            to_items,
+            to_capture,
+            threads,
+        })
+    }
+
+    /// Opens a trigger window. False if the items stage has ended.
+    pub fn trigger(&self, request_id: Option<String>, reply: SyncSender<Reply>) -> bool {
+        self.to_items
+            .send(items::Input::Trigger { request_id, reply })
+            .is_ok()
+    }
+
+    /// Saves the next frame. False if the items stage has ended.
+    pub fn snapshot(&self, reply: SyncSender<Reply>) -> bool {
+        self.to_items.send(items::Input::Snapshot { reply }).is_ok()
+    }
+
+    /// Goes on under another plan, without losing a track. The number of reader
+    /// threads stays as it was.
+    pub fn reconfigure(&self, plan: Arc<Plan>) {
+        let old = std::mem::replace(&mut *lock(&self.shared.plan), Arc::clone(&plan));
+        self.shared.generation.fetch_add(1, Ordering::Release);
+        if old.camera != plan.camera {
+            *lock(&self.to_capture) = Some(capture::Change {
+                camera: plan.camera.clone(),
+                pool: pool(&plan),
+                overflow: overflow(&plan),
+            });
+        }
+        let _ = self.to_items.send(items::Input::Plan(plan));
+    }
+
+    /// How the camera is.
+    pub fn camera(&self) -> KeeperState {
+        lock(&self.shared.camera).clone()
+    }
+
+    /// Has the source come to its end, and every item been handed over?
+    pub fn ended(&self) -> bool {
+        self.threads.iter().all(JoinHandle::is_finished)
+    }
+
+    /// Ends the stages in order: no new frame, the frames on their way are read,
+    /// what can be decided is handed over.
+    pub fn stop(mut self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            // A stage that panicked has logged it, and the others have ended by
+            // themselves.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn pool(plan: &Plan) -> Pool {
+    let bytes = plan.camera.width as usize * plan.camera.height as usize;
+    Pool::new(plan.read.threads.max(1) + SPARE_FRAMES, bytes)
+}
+
+/// A live camera never waits; a recording or a simulation that runs as fast as
+/// it is read loses nothing.
+fn overflow(plan: &Plan) -> Overflow {
+    match &plan.camera.source {
+        SourcePlan::Replay {
+            rate: ReplayRate::Asap,
+            ..
+        } => Overflow::Wait,
+        SourcePlan::Belt(belt) if !belt.real_time => Overflow::Wait,
+        _ => Overflow::Newest,
+    }
+}
+
+/// Frames come at the pace of the clock, so that silence means that time passes.
+fn live(plan: &Plan) -> bool {
+    match &plan.camera.source {
+        SourcePlan::Replay { .. } => false,
+        SourcePlan::Belt(belt) => belt.real_time,
+        _ => true,
+    }
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(body)
+}

@@ -28,7 +28,7 @@ use serde::Serialize;
 
 use crate::command::Request;
 use crate::config::{MqttPlan, OutboxPlan, Outputs};
-use crate::item::Event;
+use crate::item::{Event, Published};
 use crate::snapshot::{Meters, Pulses};
 use desk::Desk;
 use notice::Identity;
@@ -36,7 +36,7 @@ use outbox::Outbox;
 use sinks::Sinks;
 
 pub use notice::{Alert, Severity};
-pub use outbox::{ClockSynced, Ended, Remembered};
+pub use outbox::{ClockSynced, Ended};
 
 /// What a publisher is made from.
 pub struct Setup {
@@ -75,7 +75,7 @@ impl std::error::Error for PublishError {
 pub struct Publisher {
     outbox: Outbox,
     desk: Arc<Desk>,
-    remembered: Vec<Remembered>,
+    remembered: Vec<Published>,
     outbox_thread: JoinHandle<()>,
     mqtt_thread: Option<JoinHandle<()>>,
 }
@@ -134,7 +134,7 @@ impl Publisher {
 
     /// The items published last before this start, oldest first: a code that fits
     /// one of them is not published again.
-    pub fn recent(&self) -> Vec<Remembered> {
+    pub fn recent(&self) -> Vec<Published> {
         self.remembered.clone()
     }
 

@@ -209,12 +209,36 @@ fn theirs(level: EcLevel) -> qrcode::EcLevel {
     }
 }
 
-/// First two digits of the application identifiers whose length is fixed by
-/// their number, so that no FNC1 ends them (GS1 General Specifications, 7.8.5).
-const PREDEFINED: [&str; 22] = [
-    "00", "01", "02", "03", "04", "11", "12", "13", "14", "15", "16", "17", "18", "19", "20", "31",
-    "32", "33", "34", "35", "36", "41",
-];
+/// Is the length of this application identifier's value known by its first two
+/// digits, so that no FNC1 ends it? (GS1 General Specifications, figure 7.8.5-2)
+pub fn predefined_length(ai: &str) -> bool {
+    matches!(
+        ai.get(..2),
+        Some(
+            "00" | "01"
+                | "02"
+                | "03"
+                | "04"
+                | "11"
+                | "12"
+                | "13"
+                | "14"
+                | "15"
+                | "16"
+                | "17"
+                | "18"
+                | "19"
+                | "20"
+                | "31"
+                | "32"
+                | "33"
+                | "34"
+                | "35"
+                | "36"
+                | "41"
+        )
+    )
+}
 
 /// `(01)…(10)…` with brackets taken out and U+001D put in where a value of
 /// variable length is followed by another element.
@@ -245,7 +269,7 @@ fn gs1_elements(text: &str) -> Result<String, EncodeError> {
         }
         elements.push_str(ai);
         elements.push_str(&tail[..end]);
-        open = !PREDEFINED.contains(&&ai[..2]);
+        open = !predefined_length(ai);
         rest = &tail[end..];
     }
     Ok(elements)

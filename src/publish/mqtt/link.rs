@@ -352,7 +352,10 @@ fn from_io(error: &std::io::Error) -> Lost {
         ErrorKind::ConnectionReset
         | ErrorKind::ConnectionAborted
         | ErrorKind::BrokenPipe
-        | ErrorKind::UnexpectedEof => Lost::Closed(error.to_string()),
+        | ErrorKind::UnexpectedEof
+        // The stream ended within a packet; so it seems to the client also after a
+        // DISCONNECT that has a reason and no properties.
+        | ErrorKind::Other => Lost::Closed(error.to_string()),
         _ => Lost::Other(error.to_string()),
     }
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Row, Transaction, params};
 
-use super::Remembered;
 use crate::geometry::Point;
 use crate::item::LastPlace;
+use crate::item::Published;
 use crate::publish::message::{Kind, Message, ROW_COST};
 
 /// Version of the schema, in the file's `user_version`.
@@ -239,13 +239,13 @@ impl Disk {
     }
 
     /// The items published last, oldest first.
-    pub(super) fn remembered(&self) -> Result<Vec<Remembered>, Fault> {
+    pub(super) fn remembered(&self) -> Result<Vec<Published>, Fault> {
         let mut statement = self
             .db
             .prepare("SELECT wall_ns, x, y, vx, vy, texts FROM recent ORDER BY number")?;
         let rows = statement.query_map([], |row| {
             let texts: String = row.get(5)?;
-            Ok(Remembered {
+            Ok(Published {
                 place: LastPlace {
                     wall_ns: row.get(0)?,
                     centre: Point::new(row.get(1)?, row.get(2)?),
@@ -388,7 +388,7 @@ pub(super) fn notes(tx: &Transaction) -> rusqlite::Result<Vec<Message>> {
 }
 
 /// Remembers where a published item was, for the restart.
-pub(super) fn remember(tx: &Transaction, item: &Remembered) -> rusqlite::Result<()> {
+pub(super) fn remember(tx: &Transaction, item: &Published) -> rusqlite::Result<()> {
     let texts = serde_json::to_string(&item.texts).unwrap_or_default();
     let place = &item.place;
     tx.prepare_cached(

@@ -27,7 +27,7 @@
 //! - acknowledged events are deleted once a second, in one transaction, to spare
 //!   an SD card: those of the last second are still there and are sent again, byte
 //!   by byte the same. A subscriber tells them by their id;
-//! - where the last items were is known ([`Remembered`]), so that a code still in
+//! - where the last items were is known ([`Published`]), so that a code still in
 //!   view is not taken for a new item.
 //!
 //! # How damage is found and mended
@@ -59,15 +59,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use tokio::sync::{oneshot, watch};
 
 use super::desk::Desk;
 use super::message::Message;
 use super::sinks::Sinks;
 use crate::config::OutboxPlan;
-use crate::item::{Event, LastPlace};
+use crate::item::{Event, Published};
 use crate::snapshot::{Meters, Pulse};
 use store::Store;
 
@@ -82,33 +80,6 @@ const BATCH: usize = 512;
 
 /// Between two rounds of housekeeping, and the longest wait for work.
 const ROUND: Duration = Duration::from_secs(1);
-
-/// An item that was published, as a restart needs it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Remembered {
-    /// Where it was last, and where it went.
-    pub place: LastPlace,
-    /// For each of its codes the text, or the payload in base64 where it has none.
-    pub texts: Vec<String>,
-}
-
-impl Remembered {
-    /// What is remembered of `event`, if it has a code and a place.
-    fn of(event: &Event) -> Option<Remembered> {
-        let texts: Vec<String> = event
-            .codes
-            .iter()
-            .map(|code| match (&code.text, &code.bytes) {
-                (Some(text), _) => text.clone(),
-                (None, bytes) => STANDARD.encode(bytes.as_deref().unwrap_or_default()),
-            })
-            .collect();
-        (!texts.is_empty()).then_some(Remembered {
-            place: event.last_place?,
-            texts,
-        })
-    }
-}
 
 /// A new random epoch: 64 bits in hexadecimal.
 fn new_epoch() -> String {
@@ -162,7 +133,7 @@ pub(super) struct Outbox {
 /// The outbox's thread.
 pub(super) struct Running {
     pub outbox: Outbox,
-    pub remembered: Vec<Remembered>,
+    pub remembered: Vec<Published>,
     pub thread: JoinHandle<()>,
 }
 

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 
 use super::gaps;
 use crate::publish::message::{Kind, Message};
+use crate::publish::notice::Gap;
 
 /// Messages in memory, oldest first.
 pub(super) struct Ring {
@@ -56,9 +57,9 @@ impl Ring {
         self.messages.remove(index)
     }
 
-    /// Gives up the oldest events beyond the limit. What is returned becomes gap
-    /// notes; the notes that those replace are gone already.
-    pub(super) fn trim(&mut self) -> Vec<crate::publish::notice::Gap> {
+    /// Gives up the oldest events beyond the limit. Returns how many, and what must
+    /// be noted; the notes that are told by those are gone already.
+    pub(super) fn trim(&mut self) -> (u64, Vec<Gap>) {
         let events = self
             .messages
             .iter()
@@ -66,7 +67,7 @@ impl Ring {
             .count();
         let mut surplus = events.saturating_sub(self.limit);
         if surplus == 0 {
-            return Vec::new();
+            return (0, Vec::new());
         }
         let mut victims = Vec::with_capacity(surplus);
         self.messages.retain(|message| {
@@ -90,6 +91,6 @@ impl Ring {
         let replaced = gaps::join(&mut gaps, &notes);
         self.messages
             .retain(|message| !replaced.contains(&message.position));
-        gaps
+        (victims.len() as u64, gaps)
     }
 }

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use super::disk::{self, Contents, Disk, Fault};
 use super::ring::Ring;
-use super::{ClockSynced, Remembered, gaps};
+use super::{ClockSynced, gaps};
 use crate::config::OutboxPlan;
+use crate::item::Published;
 use crate::item::{Event, EventKind};
 use crate::publish::desk::Desk;
 use crate::publish::envelope::{self, Number, rfc3339, wall_ns};
@@ -217,7 +218,7 @@ impl Store {
         }
         let (epoch, first) = (self.epoch.clone(), self.seq + 1);
         let messages = self.number(events, &epoch, first, true);
-        let remembered: Vec<Remembered> = events.iter().filter_map(Remembered::of).collect();
+        let remembered: Vec<Published> = events.iter().filter_map(Published::of).collect();
         let seq = self.seq + messages.len() as u64;
         let cost = self.cost + total(&messages);
         let surplus = u64::try_from(cost)
@@ -270,8 +271,7 @@ impl Store {
         for message in &messages {
             self.ring.push(message.clone());
         }
-        let gaps = self.ring.trim();
-        let given_up = gaps.iter().map(|gap| gap.to - gap.from + 1).sum();
+        let (given_up, gaps) = self.ring.trim();
         for gap in &gaps {
             let note = note(gap, &self.reader, self.next_position);
             self.next_position += 1;
@@ -533,7 +533,7 @@ impl Store {
     }
 
     /// The items published last, oldest first.
-    pub(super) fn remembered(&mut self) -> Vec<Remembered> {
+    pub(super) fn remembered(&mut self) -> Vec<Published> {
         match self.disk.as_ref().map(Disk::remembered) {
             Some(Ok(items)) => items,
             Some(Err(fault)) => {

@@ -3,8 +3,8 @@
 
 use super::super::modules::Modules;
 use super::blocks::Blocks;
-use super::layout::{Layout, masked};
-use super::reed_solomon::{MAX_BLOCK, correct, syndromes};
+use super::layout::Layout;
+use super::reed_solomon::{MAX_BLOCK, Syndromes, correct, syndromes};
 use super::risk::miscorrection;
 
 /// Module confidence that stands for odds of e to one. It orders codewords by
@@ -20,6 +20,10 @@ pub(super) struct Outcome {
     pub erasures: bool,
     /// Largest share of a block's capacity that was spent: (2e + s) / (n - k - p).
     pub spent: f32,
+    /// Probability that random codewords had got as far, added up over blocks.
+    pub risk: f64,
+    /// Some block went beyond its limit of risk: the data must speak for itself.
+    pub doubtful: bool,
 }
 
 /// The codewords of one symbol, and working memory that is kept.
@@ -31,6 +35,8 @@ pub(super) struct Codewords {
     unsure: Vec<u32>,
     /// The corrected data codewords, block after block.
     pub data: Vec<u8>,
+    /// Which of them correction changed or filled in.
+    pub changed: Vec<bool>,
     doubt: [u32; 128],
 }
 
@@ -43,6 +49,7 @@ impl Default for Codewords {
             values: Vec::new(),
             unsure: Vec::new(),
             data: Vec::new(),
+            changed: Vec::new(),
             doubt: std::array::from_fn(|confidence| {
                 let odds = (-(confidence as f32) / ODDS_SCALE).exp();
                 let erased = if confidence == 0 { ERASED } else { 0 };
@@ -60,14 +67,17 @@ impl Codewords {
         let soft = modules.soft();
         self.values.clear();
         self.unsure.clear();
-        for bits in layout.order().chunks_exact(8) {
+        let flips = layout.flips().chunks_exact(8);
+        for (bits, flips) in layout.order().chunks_exact(8).zip(flips) {
             let (mut value, mut unsure) = (0u8, 0);
-            for &index in bits {
-                let index = usize::from(index);
-                let (x, y) = (index % side, index / side);
-                let confidence = soft[if mirrored { x * side + y } else { index }];
-                let one = (confidence > 0) != masked(mask, x, y);
-                value = value << 1 | u8::from(one);
+            for (&index, flip) in bits.iter().zip(flips) {
+                let mut index = usize::from(index);
+                if mirrored {
+                    index = index % side * side + index / side;
+                }
+                let confidence = soft[index];
+                let one = u8::from(confidence > 0) ^ (flip >> mask & 1);
+                value = value << 1 | one;
                 unsure += self.doubt[usize::from(confidence.unsigned_abs().min(127))];
             }
             self.values.push(value);
@@ -77,30 +87,42 @@ impl Codewords {
 
     /// Corrects all blocks into `self.data`. Attempts beyond the first plain one
     /// of a block are made while the probability of a miscorrection, added up,
-    /// stays within `limit`; what was spent of it is added to `risk`.
-    pub fn correct(&mut self, blocks: &Blocks, limit: f64, risk: &mut f64) -> Option<Outcome> {
+    /// stays within `limits`: first the one that a result may have by itself,
+    /// then one that asks for evidence from the data. Fails with what was spent.
+    pub fn correct(&mut self, blocks: &Blocks, limits: [f64; 2]) -> Result<Outcome, f64> {
         let mut outcome = Outcome::default();
         self.data.clear();
+        self.changed.clear();
         for block in 0..blocks.count {
             let length = blocks.length(block);
             let mut word = [0u8; MAX_BLOCK];
-            let word = &mut word[..length];
             let mut unsure = [0u32; MAX_BLOCK];
-            for (index, value) in word.iter_mut().enumerate() {
+            for index in 0..length {
                 let place = blocks.place(block, index);
-                *value = self.values[place];
+                word[index] = self.values[place];
                 unsure[index] = self.unsure[place];
             }
-            let (done, spent) = correct_block(word, &unsure[..length], blocks, limit);
-            *risk += spent;
-            let done = done?;
+            let mut job = Block {
+                word: &mut word[..length],
+                unsure: &unsure[..length],
+                changed: [false; MAX_BLOCK],
+                parity: blocks.parity,
+                capacity: blocks.capacity(),
+                risk: 0.0,
+            };
+            let found = job.correct(limits);
+            outcome.risk += job.risk;
+            let done = found.ok_or(outcome.risk)?;
             outcome.corrected += done.errors + done.erased;
             outcome.erasures |= done.erased > 0;
+            outcome.doubtful |= done.doubtful;
             let cost = (2 * done.errors + done.erased) as f32 / blocks.capacity().max(1) as f32;
             outcome.spent = outcome.spent.max(cost);
-            self.data.extend_from_slice(&word[..length - blocks.parity]);
+            let data = length - blocks.parity;
+            self.data.extend_from_slice(&job.word[..data]);
+            self.changed.extend_from_slice(&job.changed[..data]);
         }
-        Some(outcome)
+        Ok(outcome)
     }
 }
 
@@ -109,75 +131,109 @@ impl Codewords {
 struct Spent {
     errors: usize,
     erased: usize,
+    doubtful: bool,
 }
 
-/// Corrects one block: as it stands if it can be; then with the codewords that
-/// have erased modules left out; then leaving out more and more of the least
-/// reliable (generalised minimum distance decoding, Forney 1966). Always within
-/// 2e + s <= n - k - p. Returns what it took, if it succeeded, and the
-/// probability that random codewords had got as far.
-fn correct_block(
-    word: &mut [u8],
-    unsure: &[u32],
-    blocks: &Blocks,
-    limit: f64,
-) -> (Option<Spent>, f64) {
-    let (length, parity, capacity) = (word.len(), blocks.parity, blocks.capacity());
-    let sums = syndromes(word, parity);
-    if sums[..parity].iter().all(|&s| s == 0) {
-        return (Some(Spent::default()), miscorrection(length, parity, 0, 0));
-    }
-    let known_bad = unsure.iter().filter(|&&u| u >= ERASED).count();
-    let least = unsure.iter().copied().min().unwrap_or(0);
-    let mut order = [0u8; MAX_BLOCK];
-    let order = &mut order[..length];
-    for (index, place) in order.iter_mut().enumerate() {
-        *place = index as u8;
-    }
-    order.sort_unstable_by_key(|&place| (std::cmp::Reverse(unsure[usize::from(place)]), place));
+/// One block being corrected.
+struct Block<'a> {
+    word: &'a mut [u8],
+    unsure: &'a [u32],
+    /// Codewords that were changed or filled in.
+    changed: [bool; MAX_BLOCK],
+    parity: usize,
+    capacity: usize,
+    /// Probability that random codewords had been accepted by now.
+    risk: f64,
+}
 
-    let mut spent = 0.0;
-    let mut attempt = |word: &mut [u8], erased: usize, free: bool| {
-        let mut errors = (capacity - erased) / 2;
-        let mut cost = miscorrection(length, parity, erased, errors);
-        while !free && spent + cost > limit {
-            if errors == 0 {
-                return None;
-            }
-            errors -= 1;
-            cost = miscorrection(length, parity, erased, errors);
+impl Block<'_> {
+    /// Corrects the block as it stands if that can be done; else with the
+    /// codewords that have erased modules left out; then leaving out more and
+    /// more of the least reliable (generalised minimum distance decoding, Forney
+    /// 1966). Always within 2e + s <= n - k - p.
+    fn correct(&mut self, limits: [f64; 2]) -> Option<Spent> {
+        let length = self.word.len();
+        let sums = syndromes(self.word, self.parity);
+        if sums[..self.parity].iter().all(|&s| s == 0) {
+            self.risk = miscorrection(length, self.parity, 0, 0);
+            return Some(Spent::default());
         }
-        match correct(word, parity, &sums, &order[..erased], errors) {
-            Some(found) => {
-                spent += miscorrection(length, parity, erased, found);
-                Some(Spent {
-                    errors: found,
-                    erased,
-                })
+        let mut order = [0u8; MAX_BLOCK];
+        let order = &mut order[..length];
+        for (index, place) in order.iter_mut().enumerate() {
+            *place = index as u8;
+        }
+        let doubt = |place: u8| self.unsure[usize::from(place)];
+        order.sort_unstable_by_key(|&place| (std::cmp::Reverse(doubt(place)), place));
+        let marked = order
+            .iter()
+            .filter(|&&place| doubt(place) >= ERASED)
+            .count();
+        let least = doubt(order[length - 1]);
+        // Codewords that stand out from the most reliable ones: beyond them there
+        // is nothing to choose by.
+        let worth = order.iter().filter(|&&place| doubt(place) > least).count();
+
+        // Where modules were marked as erased, leaving them out comes first: it
+        // corrects most, and with the least risk.
+        let first = marked;
+        for (pass, limit) in limits.into_iter().enumerate() {
+            let doubtful = pass > 0;
+            if first > 0 && first <= self.capacity {
+                let erased = &order[..first];
+                if let Some(found) = self.attempt(&sums, erased, limit, doubtful) {
+                    return Some(found);
+                }
             }
-            None => {
-                spent += cost;
-                None
+            if !doubtful && let Some(found) = self.attempt(&sums, &[], 1.0, false) {
+                return Some(found);
+            }
+            // Two more each time: one more changes nothing in what can be corrected.
+            let start = if self.capacity.is_multiple_of(2) {
+                2
+            } else {
+                1
+            };
+            for erased in (start..=self.capacity.min(worth)).step_by(2) {
+                if erased != first
+                    && let Some(found) = self.attempt(&sums, &order[..erased], limit, doubtful)
+                {
+                    return Some(found);
+                }
             }
         }
-    };
-    // Where modules were marked as erased, leaving them out comes first: it
-    // corrects most, and with the least risk.
-    let marked = (1..=capacity).contains(&known_bad);
-    let mut found = None;
-    if marked {
-        found = attempt(word, known_bad, false);
+        None
     }
-    if found.is_none() {
-        found = attempt(word, 0, true);
-    }
-    // Two more each time: one more changes nothing in what can be corrected.
-    let mut erased = if capacity.is_multiple_of(2) { 2 } else { 1 };
-    while found.is_none() && erased <= capacity && unsure[usize::from(order[erased - 1])] > least {
-        if !(marked && erased == known_bad) {
-            found = attempt(word, erased, false);
+
+    /// One attempt with `erased` left out, and as many errors as the standard's
+    /// bound and what is left of `limit` allow.
+    fn attempt(
+        &mut self,
+        sums: &Syndromes,
+        erased: &[u8],
+        limit: f64,
+        doubtful: bool,
+    ) -> Option<Spent> {
+        let (length, parity) = (self.word.len(), self.parity);
+        let cost = |errors| miscorrection(length, parity, erased.len(), errors);
+        let most = (self.capacity - erased.len()) / 2;
+        let errors = (0..=most).rev().find(|&e| self.risk + cost(e) <= limit)?;
+        let before: [u8; MAX_BLOCK] = std::array::from_fn(|i| *self.word.get(i).unwrap_or(&0));
+        let Some(found) = correct(self.word, parity, sums, erased, errors) else {
+            self.risk += cost(errors);
+            return None;
+        };
+        self.risk += cost(found);
+        for (i, changed) in self.changed[..self.word.len()].iter_mut().enumerate() {
+            *changed = self.word[i] != before[i];
         }
-        erased += 2;
+        for &place in erased {
+            self.changed[usize::from(place)] = true;
+        }
+        Some(Spent {
+            errors: found,
+            erased: erased.len(),
+            doubtful,
+        })
     }
-    (found, spent)
 }

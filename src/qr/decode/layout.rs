@@ -26,6 +26,7 @@ pub struct Layout {
     side: usize,
     kinds: Box<[ModuleKind]>,
     order: Box<[u16]>,
+    flips: Box<[u8]>,
 }
 
 impl Layout {
@@ -55,6 +56,12 @@ impl Layout {
     /// remainder bits at the end (ISO/IEC 18004, 7.7.3).
     pub fn order(&self) -> &[u16] {
         &self.order
+    }
+
+    /// For each of [`Layout::order`], which data masks turn it over: bit `i` for
+    /// pattern `i`.
+    pub(super) fn flips(&self) -> &[u8] {
+        &self.flips
     }
 
     fn make(version: u8) -> Layout {
@@ -105,11 +112,22 @@ impl Layout {
                 }
             }
         }
-        let order = zigzag(side, Some(6))
-            .filter(|&(x, y)| kinds[y * side + x] == ModuleKind::Data)
-            .map(|(x, y)| (y * side + x) as u16)
+        let places =
+            || zigzag(side, Some(6)).filter(|&(x, y)| kinds[y * side + x] == ModuleKind::Data);
+        let order = places().map(|(x, y)| (y * side + x) as u16).collect();
+        let flips = places()
+            .map(|(x, y)| {
+                (0..8)
+                    .map(|mask| u8::from(masked(mask, x, y)) << mask)
+                    .sum()
+            })
             .collect();
-        Layout { side, kinds, order }
+        Layout {
+            side,
+            kinds,
+            order,
+            flips,
+        }
     }
 }
 
@@ -208,7 +226,6 @@ pub fn version_places(side: usize, bit: usize) -> [(usize, usize); 2] {
 
 /// Does data mask pattern `mask` (0 to 7) turn over the module in column `x`,
 /// row `y`? (ISO/IEC 18004, table 10)
-#[inline]
 pub fn masked(mask: u8, x: usize, y: usize) -> bool {
     match mask {
         0 => (x + y).is_multiple_of(2),

@@ -190,6 +190,27 @@ fn a_wrong_side_is_told_by_the_version_information() {
     assert_eq!(decode(&modules).err(), Some(DecodeError::Version(7)));
 }
 
+#[test]
+fn few_random_squares_pass_for_a_format() {
+    let mut random = fastrand::Rng::with_seed(8);
+    let mut modules = Modules::default();
+    let (mut passed, trials) = (0, 2000);
+    for _ in 0..trials {
+        modules.reset(25);
+        for y in 0..25 {
+            for x in 0..25 {
+                modules.set(x, y, if random.bool() { 90 } else { -90 });
+            }
+        }
+        match decode(&modules) {
+            Err(DecodeError::Format) => {}
+            Err(_) => passed += 1,
+            Ok(code) => panic!("random modules read as {:?}", code.content),
+        }
+    }
+    assert!((100..trials / 4).contains(&passed), "{passed} of {trials}");
+}
+
 /// rqrr's decoder over our bits.
 struct Oracle<'a>(&'a Modules);
 
@@ -337,4 +358,72 @@ proptest! {
         let _ = segments::read(&mut Bits::new(&bytes), &Dialect::qr(version), &mut texts, &mut content);
         prop_assert!(content.text.len() <= 8 * bytes.len() + 16);
     }
+}
+
+/// A round glare over data modules, `area` of the symbol: `soft` knows of it,
+/// `hard` has random modules there.
+fn glare(modules: &Modules, area: f64, random: &mut fastrand::Rng) -> (Modules, Modules) {
+    let side = modules.side();
+    let radius = (area * (side * side) as f64 / std::f64::consts::PI).sqrt();
+    let mut place = || 9.0 + random.f64() * (side as f64 - 9.0);
+    let (cx, cy) = (place(), place());
+    let (mut soft, mut hard) = (modules.clone(), modules.clone());
+    for y in 0..side {
+        for x in 0..side {
+            if (x as f64 + 0.5 - cx).hypot(y as f64 + 0.5 - cy) < radius {
+                soft.set(x, y, 0);
+                hard.set(x, y, if random.bool() { 127 } else { -127 });
+            }
+        }
+    }
+    (soft, hard)
+}
+
+/// Would 2e + s <= n - k - p hold for whoever knows every erased codeword?
+fn within_bound(modules: &Modules, version: u8, level: EcLevel) -> bool {
+    let blocks = Blocks::of(version, level).expect("a version");
+    let order = Layout::of(version).expect("a version").order();
+    let erased = |place: usize| {
+        order[place * 8..][..8]
+            .iter()
+            .any(|&i| modules.soft()[usize::from(i)] == 0)
+    };
+    (0..blocks.count).all(|block| {
+        let count = (0..blocks.length(block))
+            .filter(|&i| erased(blocks.place(block, i)))
+            .count();
+        count <= blocks.capacity()
+    })
+}
+
+#[test]
+fn glare_that_is_known_is_read_to_near_the_bound() {
+    let mut random = fastrand::Rng::with_seed(9);
+    let (mut plain, mut erased, mut relaxed, mut bound) = (0, 0, 0, 0);
+    let mut decoder = Decoder::new();
+    let mut read = Code::default();
+    for (version, level, area) in [(2, 1, 0.12), (2, 2, 0.2), (3, 1, 0.16), (5, 1, 0.2)] {
+        let (level, theirs) = LEVELS[level];
+        for _ in 0..100 {
+            let room = Blocks::of(version, level).expect("a version").data() * 2 / 3;
+            let data: Vec<u8> = (0..room).map(|_| random.u8(b'A'..=b'z')).collect();
+            let code =
+                QrCode::with_version(&data, Version::Normal(version.into()), theirs).expect("fits");
+            let (soft, hard) = glare(&modules_of(&code), area, &mut random);
+            bound += u32::from(within_bound(&soft, version, level));
+            plain += u32::from(decode(&hard).is_ok_and(|code| code.content.bytes == data));
+            for (limit, count) in [(1e-10, &mut erased), (1e-5, &mut relaxed)] {
+                decoder.set_limit(limit);
+                if decoder.decode(&soft, &mut read).is_ok() {
+                    assert_eq!(read.content.bytes, data);
+                    assert!(decoder.risk() <= limit);
+                    *count += 1;
+                }
+            }
+        }
+    }
+    // Out of 400.
+    assert!(erased * 100 >= bound * 93, "{erased} of {bound}");
+    assert!(relaxed * 100 >= bound * 97, "{relaxed} of {bound}");
+    assert!(plain * 2 < erased, "{plain} against {erased}");
 }

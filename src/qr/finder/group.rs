@@ -16,6 +16,8 @@ const PARTNERS: usize = 5;
 const LEGS: std::ops::Range<f32> = 10.0..200.0;
 /// Most that a partner may lie off a side's direction, as a tangent.
 const ASKEW: f32 = 0.45;
+/// Triples less plausible than this are dropped.
+const MOST_COST: f32 = 2.6;
 
 /// The three finder patterns of a symbol, as indices; at the middle of each.
 #[derive(Clone, Copy, Debug)]
@@ -139,7 +141,7 @@ fn seen(one: &FinderPattern, other: &FinderPattern) -> Option<(usize, Sight)> {
 /// Near ones win over distant ones of the same quality: finder patterns of the
 /// next symbol lie behind those of this one.
 fn rank(partner: &Partner) -> f32 {
-    partner.cost + partner.modules * 0.004
+    partner.cost + partner.modules * 0.0015
 }
 
 fn keep(partners: &mut [Option<Partner>; PARTNERS], new: Partner) {
@@ -174,7 +176,7 @@ fn triple(
     }
     let side = (right.modules + down.modules) / 2.0 + 7.0;
     let cost = rank(right) + rank(down) + 3.0 * differ + cosine.abs();
-    Some(Triple {
+    (cost < MOST_COST).then_some(Triple {
         corner: corner as u16,
         right: right.index,
         down: down.index,

@@ -8,7 +8,7 @@ use crate::geometry::Point;
 use crate::optics::{Sampler, TILE, Threshold};
 
 /// Most finder patterns that are kept of one frame.
-pub const MOST_FINDERS: usize = 1024;
+pub const MOST_FINDERS: usize = 2048;
 /// Every how many rows are scanned. The core of a finder pattern is three
 /// modules high: with modules of 1.5 pixels two rows still cross it.
 const ROW_STEP: usize = 2;

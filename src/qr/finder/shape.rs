@@ -13,9 +13,9 @@ use crate::optics::Sampler;
 /// Rays, evenly spread.
 const RAYS: usize = 32;
 /// Least share of rays that must look like a finder pattern.
-const LEAST_RAYS: usize = RAYS * 6 / 10;
+const LEAST_RAYS: usize = RAYS * 3 / 4;
 /// Least grey levels between its light and dark.
-const LEAST_CONTRAST: f32 = 10.0;
+const LEAST_CONTRAST: f32 = 20.0;
 /// Amplitude of the fourth harmonic of a square, relative to its area:
 /// (2π - 6) / 2.
 const SQUARE_HARMONIC: f32 = 0.1416;

@@ -172,7 +172,7 @@ impl<'a> Locator<'a> {
     /// Sides in the order in which they are to be tried, with their timing
     /// scores; `estimate` is what the distances tell.
     pub fn sides(&self, estimate: f32) -> impl Iterator<Item = (usize, f32)> + use<> {
-        let reach = (estimate * 0.12).max(4.5);
+        let reach = (estimate * 0.07).max(5.0);
         let mut best = [(0usize, f32::MIN); 3];
         let first = (((estimate - reach - 17.0) / 4.0).ceil() as i32).clamp(1, 40);
         let last = (((estimate + reach - 17.0) / 4.0).floor() as i32).clamp(first, 40);

@@ -1,0 +1,114 @@
+//! How much memory a plan will take, by its parts: an estimate, to be held
+//! against the unit's limits before the kernel does.
+
+use super::{Plan, SourcePlan};
+
+/// `MemoryHigh=` of the unit as shipped, in bytes.
+pub const UNIT_MEMORY_HIGH: u64 = 96 << 20;
+
+/// One use of memory.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct MemoryPart {
+    /// What for.
+    pub name: &'static str,
+    /// How many bytes at most.
+    pub bytes: u64,
+    /// How they come about.
+    pub how: String,
+}
+
+/// Planes of a frame's size that a reader keeps: thresholds, a pyramid and lists
+/// of what was found, and the payloads. Those together are no more than a third
+/// of the frame, since a code needs more than two pixels for each module, and a
+/// module is a bit.
+const PLANES_PER_READER: u64 = 4;
+
+/// What is kept of a code beside its payload.
+const BYTES_PER_CODE: u64 = 1 << 10;
+
+/// SQLite's page cache as it is by default, and its log before it is folded back.
+const SQLITE_BYTES: u64 = 6 << 20;
+
+/// An event as JSON with one code, and what keeps it.
+const BYTES_PER_EVENT: u64 = 1536;
+
+impl Plan {
+    /// Buffers in the pool of frames: one that the camera fills, the newest one
+    /// that waits, one in the hands of each reader, and one that is shown to
+    /// whoever saves pictures.
+    pub fn pool_frames(&self) -> usize {
+        self.read.threads + 3
+    }
+
+    /// Bytes of one frame.
+    pub fn frame_bytes(&self) -> usize {
+        self.camera.width as usize * self.camera.height as usize
+    }
+
+    /// Every use of memory that grows with the configuration.
+    pub fn memory(&self) -> Vec<MemoryPart> {
+        let frame = self.frame_bytes() as u64;
+        let (readers, codes) = (self.read.threads as u64, self.read.max_codes as u64);
+        let mut parts = vec![
+            MemoryPart {
+                name: "frame pool",
+                bytes: self.pool_frames() as u64 * frame,
+                how: format!("{} frames of {frame} bytes", self.pool_frames()),
+            },
+            MemoryPart {
+                name: "readers",
+                bytes: readers * (PLANES_PER_READER * frame + codes * BYTES_PER_CODE),
+                how: format!("{readers} x ({PLANES_PER_READER} planes of a frame + {codes} codes)"),
+            },
+            MemoryPart {
+                name: "outbox",
+                bytes: SQLITE_BYTES,
+                how: "SQLite's page cache and log".into(),
+            },
+            MemoryPart {
+                name: "events without a disk",
+                bytes: self.outbox.memory_events as u64 * BYTES_PER_EVENT,
+                how: format!(
+                    "{} events of about {BYTES_PER_EVENT} bytes, only while the disk takes none",
+                    self.outbox.memory_events
+                ),
+            },
+        ];
+        let texts: usize = self
+            .rules
+            .iter()
+            .filter_map(|rule| rule.expected.as_ref())
+            .flatten()
+            .map(|text| text.len() + 64)
+            .sum();
+        if texts > 0 {
+            parts.push(MemoryPart {
+                name: "expected texts",
+                bytes: texts as u64,
+                how: "of the rules".into(),
+            });
+        }
+        if self.mqtt.is_some() {
+            parts.push(MemoryPart {
+                name: "broker",
+                bytes: 2 << 20,
+                how: "connection, TLS, events on their way".into(),
+            });
+        }
+        let child = match self.camera.source {
+            SourcePlan::Rpicam { .. } => {
+                Some("rpicam-vid; the drop-in rpicam.conf has room for it")
+            }
+            SourcePlan::Pipe { .. } => Some("the command; not known here"),
+            _ => None,
+        };
+        if let Some(how) = child {
+            parts.push(MemoryPart {
+                name: "child process",
+                bytes: 0,
+                how: format!("not counted: {how}"),
+            });
+        }
+        parts
+    }
+}

@@ -1,0 +1,549 @@
+//! Which code of this frame is which code of the frames before.
+//!
+//! The belt moves as one: a handful of answers to "how far did it go since it
+//! was last seen to move" are weighed against each other, each with the best
+//! assignment of sights to tracks that it allows, and the least surprising
+//! wins. Codes with equal texts are told apart by this alone: an answer that
+//! takes one for its neighbour makes a code appear in the middle of the
+//! picture, or asks of the belt what belts do not do. What the belt cannot
+//! explain (an item held by a hand, a belt that changed its speed while no
+//! code was in sight) is then weighed one by one.
+//!
+//! A surprise is the negative logarithm of a probability.
+
+use super::motion::Motion;
+use super::track::{Sight, Track, What};
+use crate::geometry::Point;
+
+/// Answers weighed in a frame beside "as before" and "not at all".
+const MAX_ANSWERS: usize = 16;
+/// Pairs of one track and one sight looked at in a frame.
+const MAX_PAIRS: usize = 8192;
+/// A code that was not there before, wherever it may have come in.
+const NEW_CODE: f32 = 4.0;
+/// Most that a new code can surprise: somebody may lay it there.
+const NEW_CODE_MOST: f32 = 12.0;
+/// Two codes in one place.
+const OVERLAP: f32 = 8.0;
+
+/// What a track and a sight have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kin {
+    /// The same payload.
+    Same,
+    /// One of the two was not read.
+    Blank,
+    /// Another payload: a misread, if it is exactly there.
+    Other,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Pair {
+    track: usize,
+    sight: usize,
+    kin: Kin,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Answer {
+    mean: Point,
+    time: f64,
+    support: u32,
+}
+
+/// What surrounds one frame.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scene {
+    /// The tracker's clock, seconds.
+    pub now: f64,
+    /// Seconds between two frames.
+    pub interval: f64,
+    /// Frames since the last gap, this one included.
+    pub watched_frames: u32,
+    /// Share of frames in which a code in view is not read.
+    pub miss_rate: f32,
+    /// Picture size in pixels.
+    pub width: f32,
+    pub height: f32,
+}
+
+/// Scratch memory and the result.
+#[derive(Debug, Default)]
+pub(super) struct Associator {
+    pairs: Vec<Pair>,
+    answers: Vec<Answer>,
+    costed: Vec<(f32, u32)>,
+    trial: Vec<(usize, usize)>,
+    track_of: Vec<Option<usize>>,
+    sight_of: Vec<Option<usize>>,
+    predicted: Vec<Point>,
+    /// The assignment: (track, sight, whether it moved with the belt).
+    pub matched: Vec<(usize, usize, bool)>,
+    /// Sights with no track, that are worth a new one: (sight, doubtful).
+    pub fresh: Vec<(usize, bool)>,
+    /// What the odometer shows now and how fast the belt went of late, if there
+    /// is evidence.
+    pub evidence: Option<(Point, Point)>,
+}
+
+impl Associator {
+    pub fn run(&mut self, tracks: &[Track], sights: &[Sight], motion: &Motion, scene: &Scene) {
+        self.matched.clear();
+        self.fresh.clear();
+        self.evidence = None;
+        if sights.is_empty() {
+            return;
+        }
+        self.pair_up(tracks, sights, motion, scene);
+        self.propose(tracks, sights, motion, scene);
+        let mut best: Option<(f32, Point)> = None;
+        for i in 0..self.answers.len() {
+            let answer = self.answers[i];
+            let surprise = motion.surprise(answer.mean, answer.time)
+                + self.weigh(answer.mean, tracks, sights, motion, scene);
+            if best.is_none_or(|(least, _)| surprise < least) {
+                best = Some((surprise, answer.mean));
+            }
+        }
+        let mean = best.map_or_else(Point::default, |(_, mean)| mean);
+        self.weigh(mean, tracks, sights, motion, scene);
+        self.settle(tracks, sights, motion, scene);
+        self.leftovers(mean, tracks, sights, motion, scene);
+        self.newcomers(mean, tracks, sights, motion, scene);
+    }
+
+    /// Which tracks and sights may belong together at all.
+    fn pair_up(&mut self, tracks: &[Track], sights: &[Sight], motion: &Motion, scene: &Scene) {
+        self.pairs.clear();
+        for (i, track) in tracks.iter().enumerate() {
+            let expected = track.centre + track.way(motion, scene.now);
+            for (j, sight) in sights.iter().enumerate() {
+                let kin = match sight.what {
+                    What::Read(_, hash) if track.says(hash) => Kin::Same,
+                    What::Read(..) if track.is_read() => Kin::Other,
+                    _ => Kin::Blank,
+                };
+                // Only equal payloads are sought far from the expected place.
+                let near = || {
+                    let off = sight.centre.distance(expected);
+                    let jump = sight.centre.distance(track.centre);
+                    match kin {
+                        Kin::Same => true,
+                        Kin::Blank => off.min(jump) < 4.0 * track.size.max(sight.size),
+                        Kin::Other => off.min(jump) < track.size.max(sight.size),
+                    }
+                };
+                let likely_size = (0.5..2.0).contains(&(sight.size / track.size))
+                    || matches!(sight.what, What::Unread(_))
+                    || track.remembered;
+                if likely_size && near() && self.pairs.len() < MAX_PAIRS {
+                    self.pairs.push(Pair {
+                        track: i,
+                        sight: j,
+                        kin,
+                    });
+                }
+            }
+        }
+    }
+
+    /// How far the belt may have gone: as expected, not at all, and what the
+    /// pairs say, those first that most others agree with.
+    fn propose(&mut self, tracks: &[Track], sights: &[Sight], motion: &Motion, scene: &Scene) {
+        self.answers.clear();
+        let newest = tracks.iter().map(|t| t.seen).fold(f64::MIN, f64::max);
+        let time = motion
+            .unknown_time(newest.max(scene.now - 1e4), scene.now)
+            .min(1e4);
+        for start in 0..self.pairs.len() {
+            if self.answers.len() >= 256 {
+                break;
+            }
+            let pair = self.pairs[start];
+            let track = &tracks[pair.track];
+            if pair.kin == Kin::Other || !track.rides() {
+                continue;
+            }
+            let time = motion.unknown_time(track.seen, scene.now);
+            let measured = motion.measured(track.odometer, track.seen) * track.gear;
+            let way = sights[pair.sight].centre - track.centre - measured;
+            self.answers.push(Answer {
+                mean: way * (1.0 / (track.gear * time as f32)),
+                time,
+                support: u32::from(pair.kin == Kin::Same),
+            });
+        }
+        let agree = 0.08 * sights[0].size + 3.0;
+        for i in 0..self.answers.len() {
+            let mine = self.answers[i];
+            let friends = self
+                .answers
+                .iter()
+                .filter(|other| {
+                    ((other.mean - mine.mean) * mine.time.min(other.time) as f32).length() < agree
+                })
+                .count();
+            self.answers[i].support = self.answers[i].support * 1000 + friends as u32;
+        }
+        self.answers
+            .sort_unstable_by_key(|answer| std::cmp::Reverse(answer.support));
+        let mut kept = 0;
+        for i in 0..self.answers.len() {
+            let answer = self.answers[i];
+            let known = self.answers[..kept].iter().any(|other| {
+                ((other.mean - answer.mean) * answer.time as f32).length() < 0.3 * agree
+            });
+            if !known && kept < MAX_ANSWERS {
+                self.answers[kept] = answer;
+                kept += 1;
+            }
+        }
+        self.answers.truncate(kept);
+        for mean in [motion.expected(), Some(Point::default())]
+            .into_iter()
+            .flatten()
+        {
+            self.answers.push(Answer {
+                mean,
+                time,
+                support: 0,
+            });
+        }
+    }
+
+    /// Where `track` is if the belt went at `mean` since the last evidence.
+    fn place(track: &Track, mean: Point, motion: &Motion, now: f64) -> Point {
+        if !track.rides() {
+            return track.centre + track.way(motion, now);
+        }
+        let measured = motion.measured(track.odometer, track.seen);
+        let rest = motion.unknown_time(track.seen, now) as f32;
+        track.centre + (measured + mean * rest) * track.gear
+    }
+
+    /// The best assignment if the belt went at `mean`, and its surprise.
+    fn weigh(
+        &mut self,
+        mean: Point,
+        tracks: &[Track],
+        sights: &[Sight],
+        motion: &Motion,
+        scene: &Scene,
+    ) -> f32 {
+        self.predicted.clear();
+        self.predicted.extend(
+            tracks
+                .iter()
+                .map(|track| Self::place(track, mean, motion, scene.now)),
+        );
+        self.costed.clear();
+        for (index, pair) in self.pairs.iter().enumerate() {
+            let (track, sight) = (&tracks[pair.track], &sights[pair.sight]);
+            if track.remembered {
+                continue;
+            }
+            let off = self.predicted[pair.track].distance(sight.centre);
+            let way = self.predicted[pair.track].distance(track.centre);
+            let spread = track.spread(way);
+            let (reach, dear) = match pair.kin {
+                Kin::Same => (3.0 * spread, 0.0),
+                Kin::Blank => (3.0 * spread + 0.25 * track.size, 2.0),
+                Kin::Other => (spread.min(0.3 * track.size), 6.0),
+            };
+            if off <= reach {
+                let cost = 0.5 * (off / spread).powi(2) + dear;
+                self.costed.push((cost, index as u32));
+            }
+        }
+        // Nearest first is the best assignment here: equal codes cannot stand
+        // closer than their own size, and the reach is well below half of that.
+        self.costed
+            .sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        self.track_of.clear();
+        self.track_of.resize(sights.len(), None);
+        self.sight_of.clear();
+        self.sight_of.resize(tracks.len(), None);
+        self.trial.clear();
+        let mut surprise = 0.0;
+        for &(cost, index) in &self.costed {
+            let pair = self.pairs[index as usize];
+            if self.track_of[pair.sight].is_none() && self.sight_of[pair.track].is_none() {
+                self.track_of[pair.sight] = Some(pair.track);
+                self.sight_of[pair.track] = Some(pair.sight);
+                self.trial.push((pair.track, pair.sight));
+                surprise += cost.min(6.0);
+            }
+        }
+        for (i, track) in tracks.iter().enumerate() {
+            if self.sight_of[i].is_none()
+                && !track.remembered
+                && scene.shows(self.predicted[i], track.size)
+            {
+                surprise += scene.miss(track.missed);
+            }
+        }
+        for (j, sight) in sights.iter().enumerate() {
+            if self.track_of[j].is_none() {
+                surprise += match sight.what {
+                    What::Read(..) => self.new_code(sight, mean, tracks, scene),
+                    What::Unread(_) => 1.0,
+                };
+            }
+        }
+        surprise
+    }
+
+    /// How surprising a new code at this place is: how many frames must have
+    /// missed it since it came into the picture, and does it overlap another.
+    fn new_code(&self, sight: &Sight, mean: Point, tracks: &[Track], scene: &Scene) -> f32 {
+        let frames = scene
+            .frames_inside(sight, mean)
+            .min(scene.watched_frames as f32);
+        let mut surprise = (NEW_CODE + frames * scene.miss(0)).min(NEW_CODE_MOST);
+        let overlaps = tracks.iter().enumerate().any(|(i, track)| {
+            self.sight_of[i].is_none()
+                && track.missed <= 3
+                && !track.remembered
+                && track.is_read()
+                && self.predicted[i].distance(sight.centre) < 1.15 * sight.size.min(track.size)
+        });
+        if overlaps {
+            surprise += OVERLAP;
+        }
+        surprise
+    }
+
+    /// Takes the last trial, and what it says of the belt.
+    fn settle(&mut self, tracks: &[Track], sights: &[Sight], motion: &Motion, scene: &Scene) {
+        let (mut place, mut mean, mut weight) = (Point::default(), Point::default(), 0.0);
+        for &(i, j) in &self.trial {
+            let (track, sight) = (&tracks[i], &sights[j]);
+            let rides = track.rides();
+            self.matched.push((i, j, rides));
+            if !rides {
+                continue;
+            }
+            let way = (sight.centre - track.centre) * (1.0 / track.gear);
+            let time = motion.unknown_time(track.seen, scene.now) as f32;
+            let unknown = way - motion.measured(track.odometer, track.seen);
+            let certain = match sight.what {
+                What::Read(..) if track.is_read() => 1.0,
+                _ => 0.1,
+            };
+            // What was seen last tells most.
+            let age = ((scene.now - track.seen) / scene.interval) as f32;
+            let certain = certain / age.max(1.0).powi(2);
+            place = place + (track.odometer + way) * certain;
+            mean = mean + unknown * (certain / time);
+            weight += certain;
+        }
+        if weight > 0.0 {
+            self.evidence = Some((place * (1.0 / weight), mean * (1.0 / weight)));
+        }
+    }
+
+    /// Equal payloads that the belt's motion does not bring together, one by one.
+    fn leftovers(
+        &mut self,
+        mean: Point,
+        tracks: &[Track],
+        sights: &[Sight],
+        motion: &Motion,
+        scene: &Scene,
+    ) {
+        self.costed.clear();
+        for (index, pair) in self.pairs.iter().enumerate() {
+            if pair.kin != Kin::Same
+                || self.track_of[pair.sight].is_some()
+                || self.sight_of[pair.track].is_some()
+            {
+                continue;
+            }
+            let (track, sight) = (&tracks[pair.track], &sights[pair.sight]);
+            let mut same = stray(track, sight, self.predicted[pair.track], motion, scene);
+            if track.remembered && self.is_backed(pair, tracks, sights, scene) {
+                same = same.min(1.0);
+            }
+            let other = self.new_code(sight, mean, tracks, scene)
+                + if scene.shows(self.predicted[pair.track], track.size) {
+                    scene.miss(track.missed)
+                } else {
+                    0.0
+                };
+            if same < other {
+                self.costed.push((same - other, index as u32));
+            }
+        }
+        self.costed
+            .sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        for &(_, index) in &self.costed {
+            let pair = self.pairs[index as usize];
+            if self.track_of[pair.sight].is_none() && self.sight_of[pair.track].is_none() {
+                self.track_of[pair.sight] = Some(pair.track);
+                self.sight_of[pair.track] = Some(pair.sight);
+                self.matched.push((pair.track, pair.sight, false));
+            }
+        }
+    }
+
+    /// Does another code from before the restart tell of the same mean velocity?
+    fn is_backed(&self, pair: &Pair, tracks: &[Track], sights: &[Sight], scene: &Scene) -> bool {
+        let mean_of = |pair: &Pair| {
+            let (track, sight) = (&tracks[pair.track], &sights[pair.sight]);
+            let time = (scene.now - track.seen).max(1e-3) as f32;
+            ((sight.centre - track.centre) * (1.0 / time), time)
+        };
+        let (mean, time) = mean_of(pair);
+        // Equal texts fit by chance: then the velocity must be that of before.
+        let rivals = self.pairs.iter().filter(|other| {
+            other.kin == Kin::Same
+                && tracks[other.track].remembered
+                && (other.track == pair.track || other.sight == pair.sight)
+        });
+        let before = tracks[pair.track].velocity.unwrap_or_default();
+        if rivals.count() > 1 && (mean - before).length() > 0.1 * before.length() {
+            return false;
+        }
+        self.pairs.iter().any(|other| {
+            let differs = other.track != pair.track && other.sight != pair.sight;
+            let (theirs, other_time) = mean_of(other);
+            let off = (theirs - mean).length() * time.min(other_time);
+            differs
+                && other.kin == Kin::Same
+                && tracks[other.track].remembered
+                && off < 0.2 * sights[pair.sight].size
+        })
+    }
+
+    /// What is left is new. It is doubtful if it may have been in view before a
+    /// gap or a restart as a code with the same payload that is missing now.
+    fn newcomers(
+        &mut self,
+        mean: Point,
+        tracks: &[Track],
+        sights: &[Sight],
+        motion: &Motion,
+        scene: &Scene,
+    ) {
+        for (j, sight) in sights.iter().enumerate() {
+            if self.track_of[j].is_some() {
+                continue;
+            }
+            let was_there = scene.frames_inside(sight, mean) >= scene.watched_frames as f32;
+            let doubtful = was_there
+                && self.pairs.iter().any(|pair| {
+                    pair.sight == j
+                        && pair.kin == Kin::Same
+                        && tracks[pair.track].gap
+                        && self.sight_of[pair.track].is_none()
+                        && on_the_way(&tracks[pair.track], sight, motion, scene)
+                });
+            self.fresh.push((j, doubtful));
+        }
+    }
+}
+
+/// How surprising it is that `sight` is `track` though the belt's motion says
+/// that it should be at `predicted`.
+fn stray(track: &Track, sight: &Sight, predicted: Point, motion: &Motion, scene: &Scene) -> f32 {
+    let unseen = (scene.now - track.seen).max(1e-6);
+    let jump = sight.centre - track.centre;
+    let still = 0.5 * (jump.length() / track.spread(0.0)).powi(2);
+    let mut least = f32::INFINITY;
+    // On its own way. A velocity from before a restart is known to a tenth.
+    if let Some(velocity) = track.velocity {
+        let way = velocity * unseen as f32;
+        let spread = if track.remembered {
+            track.spread(0.0) + 0.05 * way.length()
+        } else {
+            track.spread(way.length())
+        };
+        let off = (jump - way).length() / spread;
+        if off < 3.0 {
+            least = least.min(0.5 * off * off + 1.0);
+        }
+    }
+    // Where it was: held back, or the belt stood throughout a gap.
+    let held = if track.gap {
+        2.0
+    } else {
+        6.0 + 0.5 * scene.miss(0) * track.missed as f32
+    };
+    least = least.min(held + still);
+    // Part of the way, because the belt changed while nothing told of it.
+    if track.blind > 0.0 && !track.gap {
+        let lag = (sight.centre - predicted) * (1.0 / track.gear);
+        let mean = motion.expected().unwrap_or_default() + lag * (1.0 / track.blind as f32);
+        least = least.min(3.0 + motion.change(mean, track.blind, false));
+    }
+    // Moved by a hand: no faster than its own size in a moment.
+    if unseen < 0.3 && jump.length() < 0.8 * track.size {
+        least = least.min(7.0 + 2.0 * jump.length() / track.size);
+    }
+    least
+}
+
+/// Could the track have come to the sight by any motion of the belt between
+/// standing still and going on?
+fn on_the_way(track: &Track, sight: &Sight, motion: &Motion, scene: &Scene) -> bool {
+    let velocity = track
+        .velocity
+        .filter(|v| v.length() > 1.0)
+        .or(motion.expected())
+        .unwrap_or_default();
+    let full = velocity * (scene.now - track.seen) as f32;
+    let jump = sight.centre - track.centre;
+    let share = jump.dot(full) / full.dot(full).max(1e-3);
+    let aside = (jump - full * share.clamp(0.0, 1.0)).length();
+    let slack = (0.1 * (full * share.clamp(0.0, 1.0)).length()).max(1.5 * sight.size);
+    aside <= slack
+}
+
+impl Scene {
+    /// Is a code of this size at this place wholly in the picture?
+    pub fn shows(&self, centre: Point, size: f32) -> bool {
+        let half = 0.55 * size;
+        centre.x > half
+            && centre.y > half
+            && centre.x < self.width - half
+            && centre.y < self.height - half
+    }
+
+    /// Is any part of it in the picture?
+    pub fn touches(&self, centre: Point, size: f32) -> bool {
+        let half = 0.5 * size;
+        centre.x > -half
+            && centre.y > -half
+            && centre.x < self.width + half
+            && centre.y < self.height + half
+    }
+
+    /// How surprising it is that a code in view is not read in this frame. One
+    /// that was not read in the last frame either is likely covered.
+    pub fn miss(&self, missed: u32) -> f32 {
+        let surprise = -self.miss_rate.ln();
+        if missed == 0 {
+            surprise
+        } else {
+            0.3 * surprise
+        }
+    }
+
+    /// Frames since the sight came wholly into the picture, at this velocity.
+    pub fn frames_inside(&self, sight: &Sight, mean: Point) -> f32 {
+        let (left, top, right, bottom) = sight.corners.bounds();
+        let step = mean * self.interval as f32;
+        let along = |near: f32, far: f32, step: f32| {
+            if step > 0.5 {
+                near.max(0.0) / step
+            } else if step < -0.5 {
+                far.max(0.0) / -step
+            } else {
+                f32::INFINITY
+            }
+        };
+        let x = along(left, self.width - right, step.x);
+        let y = along(top, self.height - bottom, step.y);
+        x.min(y)
+    }
+}

@@ -1,0 +1,225 @@
+//! The item stage: results in the order of their frames, the tracker's word on
+//! what passed, events to the outbox, hints back to the readers.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+
+use super::engine::ReadBy;
+use super::order::Order;
+use super::{PATIENCE, Shared, live, lock};
+use crate::command::Reply;
+use crate::config::{NoReadsPlan, Plan};
+use crate::frame::{Frame, Stamp};
+use crate::item::{Event, EventKind, Pictures, Tracker};
+use crate::publish::EventSender;
+use crate::qr::{Hint, Reads};
+use crate::service::clock;
+use crate::snapshot::Pulse;
+
+/// What comes to this stage.
+pub(super) enum Input {
+    /// A frame that was read.
+    Frame(ReadFrame),
+    /// A reader has ended.
+    ReaderDone,
+    /// Open a trigger window.
+    Trigger {
+        request_id: Option<String>,
+        reply: SyncSender<Reply>,
+    },
+    /// Save the next frame.
+    Snapshot { reply: SyncSender<Reply> },
+    /// Go on under this plan.
+    Plan(Arc<Plan>),
+}
+
+/// A frame with what was read in it.
+pub(super) struct ReadFrame {
+    pub(super) ticket: u64,
+    pub(super) frame: Frame,
+    pub(super) reads: Box<Reads>,
+    pub(super) by: ReadBy,
+}
+
+pub(super) struct Items {
+    shared: Arc<Shared>,
+    tracker: Tracker,
+    events: EventSender,
+    order: Order<ReadFrame>,
+    readers: usize,
+    /// Frames come at the pace of the clock, so that silence means time.
+    live: bool,
+    last_frame: Option<Stamp>,
+    decided: Vec<Event>,
+    hints: Vec<Hint>,
+    panics: Option<Pictures>,
+    snapshots: Vec<SyncSender<Reply>>,
+}
+
+impl Items {
+    pub(super) fn new(
+        plan: &Plan,
+        tracker: Tracker,
+        readers: usize,
+        events: EventSender,
+        shared: Arc<Shared>,
+    ) -> Self {
+        Self {
+            shared,
+            tracker,
+            events,
+            order: Order::new(),
+            readers,
+            live: live(plan),
+            last_frame: None,
+            decided: Vec::new(),
+            hints: Vec::new(),
+            panics: Pictures::new(&panic_pictures(plan)),
+            snapshots: Vec::new(),
+        }
+    }
+
+    pub(super) fn run(mut self, input: &Receiver<Input>, pulse: &Pulse) {
+        loop {
+            pulse.beat();
+            match input.recv_timeout(PATIENCE) {
+                Ok(Input::Frame(read)) => {
+                    self.order.put(read.ticket, read);
+                    while let Some(read) = self.order.next() {
+                        self.frame(read);
+                    }
+                }
+                Ok(Input::ReaderDone) => {
+                    self.readers -= 1;
+                    if self.readers == 0 {
+                        break;
+                    }
+                }
+                Ok(Input::Trigger { request_id, reply }) => self.trigger(request_id, &reply),
+                Ok(Input::Snapshot { reply }) => self.snapshots.push(reply),
+                Ok(Input::Plan(plan)) => self.reconfigure(&plan),
+                Err(RecvTimeoutError::Timeout) => self.silence(),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            self.hand_over();
+        }
+        let wall_ns = self.now().1;
+        self.tracker.finish(wall_ns, &mut self.decided);
+        self.hand_over();
+    }
+
+    fn frame(&mut self, read: ReadFrame) {
+        let ReadFrame {
+            frame, reads, by, ..
+        } = read;
+        let luma = frame.luma();
+        let stamp = frame.stamp;
+        if by == ReadBy::FallbackAfterPanic
+            && let Some(panics) = &mut self.panics
+        {
+            panics.save(luma, stamp.wall_ns, "panic");
+        }
+        for reply in self.snapshots.drain(..) {
+            let saved = self
+                .tracker
+                .pictures()
+                .and_then(|pictures| pictures.save(luma, stamp.wall_ns, "snapshot"));
+            let answer = match saved {
+                Some(name) => Reply {
+                    ok: true,
+                    detail: name,
+                },
+                None => Reply {
+                    ok: false,
+                    detail: "no picture was saved: set noread.save = true, and see the log".into(),
+                },
+            };
+            // Whoever asked may have gone.
+            let _ = reply.try_send(answer);
+        }
+        self.tracker.frame(
+            &stamp,
+            &reads.codes,
+            &reads.unread,
+            Some(luma),
+            &mut self.decided,
+        );
+        self.last_frame = Some(stamp);
+        drop(frame);
+        lock(&self.shared.results).push(reads);
+        self.predict(stamp.mono_ns);
+    }
+
+    /// Tells the readers where to expect codes.
+    fn predict(&mut self, mono_ns: u64) {
+        self.hints.clear();
+        self.tracker.hints(mono_ns, &mut self.hints);
+        lock(&self.shared.hints).clone_from(&self.hints);
+    }
+
+    /// No frame for a while. On a live camera that means that time passes.
+    fn silence(&mut self) {
+        if self.live {
+            let (mono_ns, wall_ns) = self.now();
+            self.tracker.tick(mono_ns, wall_ns, &mut self.decided);
+        }
+    }
+
+    /// Now, on the clock of the frames: monotonic ns, UTC ns.
+    fn now(&self) -> (u64, i64) {
+        match self.last_frame {
+            Some(stamp) if !self.live => (stamp.mono_ns, stamp.wall_ns),
+            _ => (clock::mono_ns(), clock::wall_ns()),
+        }
+    }
+
+    fn trigger(&mut self, request_id: Option<String>, reply: &SyncSender<Reply>) {
+        let (mono_ns, wall_ns) = self.now();
+        let answer = match self.tracker.open_window(mono_ns, wall_ns, request_id) {
+            Ok(()) => Reply {
+                ok: true,
+                detail: "the window is open".into(),
+            },
+            Err(refused) => Reply {
+                ok: false,
+                detail: refused.to_string(),
+            },
+        };
+        let _ = reply.try_send(answer);
+    }
+
+    fn reconfigure(&mut self, plan: &Plan) {
+        self.tracker
+            .configure(&plan.item, plan.rules.clone(), &plan.noread);
+        self.panics = Pictures::new(&panic_pictures(plan));
+        self.live = live(plan);
+    }
+
+    /// Gives decided items to the outbox. This waits while the outbox takes
+    /// none: frames may be lost, decided items never.
+    fn hand_over(&mut self) {
+        for event in self.decided.drain(..) {
+            let meters = &self.shared.meters.item;
+            match event.kind {
+                EventKind::Read => meters.read.add(1),
+                EventKind::NoRead => meters.noread.add(1),
+            }
+            if event.verdict.as_ref().is_some_and(|verdict| !verdict.pass) {
+                meters.failed.add(1);
+            }
+            if self.events.send(event).is_err() {
+                log::error!("an item was decided after the outbox had ended; it is lost");
+            }
+        }
+    }
+}
+
+/// Frames on which the reader panicked: a few, for whoever mends it.
+fn panic_pictures(plan: &Plan) -> NoReadsPlan {
+    NoReadsPlan {
+        dir: Some(plan.service.state_dir.join("panics")),
+        max_files: 20,
+        max_bytes: 50 << 20,
+        ..plan.noread.clone()
+    }
+}
