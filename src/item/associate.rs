@@ -21,10 +21,13 @@ const MAX_ANSWERS: usize = 16;
 const MAX_PROPOSALS: usize = 256;
 /// Answers more surprising than this are not looked at.
 const FAR_FETCHED: f32 = 25.0;
-/// Pairs of one track and one sight looked at in a frame.
-const MAX_PAIRS: usize = 8192;
-/// A code that was not there before, wherever it may have come in.
+/// Sights that one track may be, the nearest first.
+const MAX_PAIRS: usize = 16;
+/// A code that was not there before, wherever it may have come in, on a belt
+/// with few codes …
 const NEW_CODE: f32 = 4.0;
+/// … and on one where several come in with every frame.
+const NEXT_CODE: f32 = 0.5;
 /// Most that a new code can surprise: somebody may lay it there.
 const NEW_CODE_MOST: f32 = 12.0;
 /// An unread symbol that belongs to nothing known: often clutter.
@@ -70,6 +73,8 @@ pub(super) struct Scene {
     pub watched_frames: u32,
     /// Share of frames in which a code in view is not read.
     pub miss_rate: f32,
+    /// New codes in a frame, on average.
+    pub arrivals: f32,
     /// Picture size in pixels.
     pub width: f32,
     pub height: f32,
@@ -85,6 +90,8 @@ pub(super) struct Associator {
     track_of: Vec<Option<usize>>,
     sight_of: Vec<Option<usize>>,
     predicted: Vec<Point>,
+    /// The belt's motion is known: it brings new codes.
+    moves: bool,
     /// The assignment: (track, sight, whether it moved with the belt).
     pub matched: Vec<(usize, usize, bool)>,
     /// Sights with no track, that are worth a new one: (sight, doubtful).
@@ -105,20 +112,22 @@ impl Associator {
         if sights.is_empty() {
             return;
         }
+        self.moves = motion.is_known() && scene.watched_frames > 1;
         self.pair_up(tracks, sights, motion, scene);
         self.propose(tracks, sights, motion, scene);
-        let mut best: Option<(f32, Point)> = None;
-        for i in 0..self.answers.len() {
+        let (mut least, mut mean) = (f32::INFINITY, Point::default());
+        // The last ones are most often right, and end the others' weighing early.
+        for i in (0..self.answers.len()).rev() {
             let answer = self.answers[i];
-            let surprise = motion.surprise(answer.mean, answer.time)
-                + self.weigh(answer.mean, tracks, sights, motion, scene);
-            if best.is_none_or(|(least, _)| surprise < least) {
-                best = Some((surprise, answer.mean));
+            let prior = motion.surprise(answer.mean, answer.time);
+            let limit = least - prior;
+            let surprise = prior + self.weigh(answer.mean, limit, tracks, sights, motion, scene);
+            if surprise < least {
+                (least, mean) = (surprise, answer.mean);
             }
         }
-        let (surprise, mean) = best.unwrap_or_default();
-        self.puzzled = surprise > PUZZLE;
-        self.weigh(mean, tracks, sights, motion, scene);
+        self.puzzled = least > PUZZLE;
+        self.weigh(mean, f32::INFINITY, tracks, sights, motion, scene);
         self.settle(tracks, sights, motion, scene);
         self.leftovers(mean, tracks, sights, motion, scene);
         self.newcomers(mean, tracks, sights, motion, scene);
@@ -129,18 +138,28 @@ impl Associator {
         self.pairs.clear();
         for (i, track) in tracks.iter().enumerate() {
             let expected = track.centre + track.way(motion, scene.now);
+            let unknown = motion.unknown_time(track.seen, scene.now) + track.blind;
+            let reach = match track.remembered || track.gap {
+                true => f32::INFINITY,
+                false => motion.reach(unknown) + 2.0 * track.size,
+            };
+            if !scene.nears(expected, reach) && !scene.nears(track.centre, 2.0 * track.size) {
+                continue;
+            }
+            let start = self.pairs.len();
             for (j, sight) in sights.iter().enumerate() {
                 let kin = match sight.what {
                     What::Read(_, hash) if track.says(hash) => Kin::Same,
                     What::Read(..) if track.is_read() => Kin::Other,
                     _ => Kin::Blank,
                 };
-                // Only equal payloads are sought far from the expected place.
+                // Only equal payloads are sought far from the expected place,
+                // as far as the belt can have gone.
                 let near = || {
                     let off = sight.centre.distance(expected);
                     let jump = sight.centre.distance(track.centre);
                     match kin {
-                        Kin::Same => true,
+                        Kin::Same => off <= reach || jump < 2.0 * track.size,
                         Kin::Blank => off.min(jump) < 4.0 * track.size.max(sight.size),
                         Kin::Other => off.min(jump) < track.size.max(sight.size),
                     }
@@ -148,13 +167,19 @@ impl Associator {
                 let likely_size = (0.5..2.0).contains(&(sight.size / track.size))
                     || matches!(sight.what, What::Unread(_))
                     || track.remembered;
-                if likely_size && near() && self.pairs.len() < MAX_PAIRS {
+                if likely_size && near() {
                     self.pairs.push(Pair {
                         track: i,
                         sight: j,
                         kin,
                     });
                 }
+            }
+            let added = &mut self.pairs[start..];
+            if added.len() > MAX_PAIRS {
+                let off = |pair: &Pair| sights[pair.sight].centre.distance(expected);
+                added.select_nth_unstable_by(MAX_PAIRS, |a, b| off(a).total_cmp(&off(b)));
+                self.pairs.truncate(start + MAX_PAIRS);
             }
         }
     }
@@ -239,10 +264,12 @@ impl Associator {
         track.centre + (measured + mean * rest) * track.gear
     }
 
-    /// The best assignment if the belt went at `mean`, and its surprise.
+    /// The best assignment if the belt went at `mean`, and its surprise. Stops
+    /// where that exceeds `limit`.
     fn weigh(
         &mut self,
         mean: Point,
+        limit: f32,
         tracks: &[Track],
         sights: &[Sight],
         motion: &Motion,
@@ -301,6 +328,9 @@ impl Associator {
             }
         }
         for (j, sight) in sights.iter().enumerate() {
+            if surprise > limit {
+                break;
+            }
             if self.track_of[j].is_none() {
                 surprise += match sight.what {
                     What::Read(..) => self.new_code(sight, mean, tracks, scene),
@@ -317,7 +347,12 @@ impl Associator {
         let frames = scene
             .frames_inside(sight, mean)
             .min(scene.watched_frames as f32);
-        let mut surprise = (NEW_CODE + frames * scene.miss(0)).min(NEW_CODE_MOST);
+        let arrival = if self.moves {
+            scene.arrival(self.track_of.len(), mean)
+        } else {
+            NEW_CODE
+        };
+        let mut surprise = (arrival + frames * scene.miss(0)).min(NEW_CODE_MOST);
         let overlaps = tracks.iter().enumerate().any(|(i, track)| {
             self.sight_of[i].is_none()
                 && track.missed <= 3
@@ -447,7 +482,7 @@ impl Associator {
             if self.track_of[j].is_some() {
                 continue;
             }
-            let was_there = scene.frames_inside(sight, mean) >= scene.watched_frames as f32;
+            let was_there = scene.frames_inside(sight, mean) + 1.0 >= scene.watched_frames as f32;
             let doubtful = was_there
                 && self.pairs.iter().any(|pair| {
                     pair.sight == j
@@ -530,6 +565,22 @@ impl Scene {
             && centre.y < self.height - half
     }
 
+    /// How surprising it is that a new code comes in while `codes` are in view
+    /// and the belt goes at `mean`: a full belt brings as many as it takes away.
+    fn arrival(&self, codes: usize, mean: Point) -> f32 {
+        let step = mean.length() * self.interval as f32;
+        let expected = codes as f32 * step / self.width.max(self.height);
+        (-self.arrivals.max(expected).ln()).clamp(NEXT_CODE, NEW_CODE)
+    }
+
+    /// Is this place less than `reach` outside of the picture?
+    pub fn nears(&self, place: Point, reach: f32) -> bool {
+        place.x > -reach
+            && place.y > -reach
+            && place.x < self.width + reach
+            && place.y < self.height + reach
+    }
+
     /// Is any part of it in the picture?
     pub fn touches(&self, centre: Point, size: f32) -> bool {
         let half = 0.5 * size;
@@ -550,21 +601,24 @@ impl Scene {
         }
     }
 
-    /// Frames since the sight came wholly into the picture, at this velocity.
+    /// Frames that must have missed the sight since it came wholly into the
+    /// picture, quiet zone included, at this velocity.
     pub fn frames_inside(&self, sight: &Sight, mean: Point) -> f32 {
         let (left, top, right, bottom) = sight.corners.bounds();
         let step = mean * self.interval as f32;
         let along = |near: f32, far: f32, step: f32| {
             if step > 0.5 {
-                near.max(0.0) / step
+                near / step
             } else if step < -0.5 {
-                far.max(0.0) / -step
+                far / -step
             } else {
                 f32::INFINITY
             }
         };
-        let x = along(left, self.width - right, step.x);
-        let y = along(top, self.height - bottom, step.y);
-        x.min(y)
+        let quiet = 0.2 * sight.size;
+        let x = along(left - quiet, self.width - right - quiet, step.x);
+        let y = along(top - quiet, self.height - bottom - quiet, step.y);
+        // In the frame in which it came in it was seen at once.
+        (x.min(y) - 1.0).max(0.0)
     }
 }

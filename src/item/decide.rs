@@ -336,7 +336,7 @@ fn save(tracker: &mut Tracker, picture: Option<Picture>, wall_ns: i64) -> Option
     tracker
         .pictures
         .as_mut()?
-        .save(picture.luma(), wall_ns, "noread")
+        .save(picture.luma()?, wall_ns, "noread")
 }
 
 fn in_words(reason: qr::Reason) -> &'static str {

@@ -122,6 +122,16 @@ impl Motion {
         (now - self.at.max(seen)).max(1e-6)
     }
 
+    /// Farthest from the expected place that the belt can have carried a code in
+    /// `time` seconds: from full speed back to full speed forth. Infinite as
+    /// long as its speed is not known well.
+    pub fn reach(&self, time: f64) -> f32 {
+        match self.running {
+            Some(running) if self.is_known() => 2.7 * running.length() * time as f32,
+            _ => f32::INFINITY,
+        }
+    }
+
     /// Evidence: the odometer shows `place` now, and of late the belt went at
     /// the mean velocity `mean`. `interval` is the time between two frames.
     pub fn evidence(&mut self, place: Point, mean: Point, now: f64, interval: f64) {
@@ -146,7 +156,7 @@ impl Motion {
             }
         };
         self.velocity = Some(velocity);
-        if self.trust >= 3.0 && velocity.length() * interval as f32 > 1.5 {
+        if self.is_known() && velocity.length() * interval as f32 > 1.5 {
             // How fast it usually runs, and which way: neither a slow start
             // nor a jog changes that at once.
             self.running = Some(match self.running {
@@ -185,8 +195,13 @@ impl Motion {
         let off = (way - expected).length() / spread;
         let as_before = 0.5 * off * off;
         // A velocity that few sights have told of may be wrong altogether.
-        let doubt = 3.0 + 2.0 * self.trust + self.first_surprise(mean, time);
+        let doubt = 2.0 + 2.0 * self.trust + self.first_surprise(mean, time);
         as_before.min(self.change(mean, time, false)).min(doubt)
+    }
+
+    /// Has the velocity proved itself for a few frames?
+    pub fn is_known(&self) -> bool {
+        self.trust >= 3.0
     }
 
     /// A frame could not be explained well: what is believed is less sure.
@@ -214,6 +229,11 @@ impl Motion {
         let mut surprise = rare + spread;
         if aside > 4.0 + 0.15 * way.length() {
             surprise += 4.0;
+        }
+        // From speed to speed in the other direction without a stop between.
+        let velocity = self.velocity.unwrap_or_default();
+        if way.dot(velocity) < 0.0 && velocity.length() > 0.3 * running.length() {
+            surprise += 8.0;
         }
         // Much faster than ever seen is no belt.
         let excess = share.abs().max(1.2) / 1.2;

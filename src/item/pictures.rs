@@ -73,9 +73,9 @@ impl Picture {
         }
     }
 
-    pub fn luma(&self) -> Luma<'_> {
+    /// The pixels; `None` only if nothing was kept yet.
+    pub fn luma(&self) -> Option<Luma<'_>> {
         Luma::new(&self.data, self.width, self.height, self.width)
-            .unwrap_or_else(|| Luma::new(&[], 0, 0, 0).expect("nothing needs no memory"))
     }
 }
 
@@ -249,4 +249,179 @@ fn encode(luma: Luma<'_>) -> io::Result<Vec<u8>> {
         .write_image(&pixels, width as u32, height as u32, ExtendedColorType::L8)
         .map_err(io::Error::other)?;
     Ok(png)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+
+    use super::*;
+
+    const SECOND: i64 = 1_000_000_000;
+    /// 2026-01-01, UTC.
+    const EPOCH_NS: i64 = 1_767_225_600 * SECOND;
+
+    fn plan(dir: &Path) -> NoReadsPlan {
+        NoReadsPlan {
+            publish: true,
+            dir: Some(dir.to_path_buf()),
+            max_files: 3,
+            max_bytes: 1 << 20,
+            max_age: Duration::from_secs(3600),
+        }
+    }
+
+    fn names(dir: &Path) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(dir)
+            .expect("the folder is there")
+            .map(|entry| {
+                entry
+                    .expect("readable")
+                    .file_name()
+                    .into_string()
+                    .expect("a name")
+            })
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn noise(seed: u64) -> Vec<u8> {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        std::iter::repeat_with(|| rng.u8(..))
+            .take(64 * 48)
+            .collect()
+    }
+
+    #[test]
+    fn what_is_saved_is_what_was_seen_and_is_for_nobody_else() {
+        let home = tempfile::tempdir().expect("a folder");
+        let dir = home.path().join("state/noread");
+        let mut pictures = Pictures::new(&plan(&dir)).expect("pictures are on");
+        let pixels = noise(1);
+        let luma = Luma::new(&pixels, 60, 48, 64).expect("fits");
+        let name = pictures
+            .save(luma, EPOCH_NS + 123_000_000, "noread")
+            .expect("saved");
+        assert_eq!(name, "2026-01-01T00-00-00.123Z-noread.png");
+        let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+        assert_eq!((mode(&dir), mode(&dir.join(&name))), (0o700, 0o600));
+        let back = image::open(dir.join(&name)).expect("a picture").to_luma8();
+        assert_eq!(back.dimensions(), (60, 48));
+        assert!((0..48).all(|y| {
+            (0..60).all(|x| back.get_pixel(x, y).0[0] == luma.at(x as usize, y as usize))
+        }));
+        // Two in the same millisecond do not overwrite one another.
+        let second = pictures.save(luma, EPOCH_NS + 123_000_000, "noread");
+        assert_eq!(
+            second.as_deref(),
+            Some("2026-01-01T00-00-00.123Z-noread-2.png")
+        );
+        assert_eq!(names(&dir).len(), 2, "no draft is left");
+    }
+
+    #[test]
+    fn the_oldest_make_room_by_count_bytes_and_age() {
+        let home = tempfile::tempdir().expect("a folder");
+        let pixels = noise(2);
+        let luma = Luma::new(&pixels, 64, 48, 64).expect("fits");
+        let save = |pictures: &mut Pictures, second: i64| {
+            pictures
+                .save(luma, EPOCH_NS + second * SECOND, "noread")
+                .expect("saved")
+        };
+        let mut pictures = Pictures::new(&plan(home.path())).expect("on");
+        fs::write(home.path().join("notes.txt"), "not ours").expect("written");
+        for second in 0..5 {
+            save(&mut pictures, second);
+        }
+        // A daemon that starts anew counts what lies there.
+        let mut pictures = Pictures::new(&plan(home.path())).expect("on");
+        let newest = save(&mut pictures, 5);
+        let left = names(home.path());
+        assert_eq!(
+            left.len(),
+            4,
+            "three pictures and what is not ours: {left:?}"
+        );
+        assert!(left.contains(&newest) && left[0].contains("00-00-03"));
+        // One that is over an hour old goes even if there is room.
+        save(&mut pictures, 3605);
+        let left = names(home.path());
+        assert_eq!(left.len(), 3, "{left:?}");
+        let mut tight = plan(home.path());
+        tight.max_bytes = 7000;
+        let mut pictures = Pictures::new(&tight).expect("on");
+        save(&mut pictures, 3606);
+        save(&mut pictures, 3607);
+        let bytes: u64 = names(home.path())
+            .iter()
+            .filter(|name| is_ours(name))
+            .map(|name| fs::metadata(home.path().join(name)).expect("there").len())
+            .sum();
+        assert!(bytes <= 7000, "{bytes}");
+        tight.max_bytes = 100;
+        let mut pictures = Pictures::new(&tight).expect("on");
+        assert_eq!(
+            pictures.save(luma, EPOCH_NS, "noread"),
+            None,
+            "larger than all"
+        );
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_to_costs_the_picture_alone() {
+        let home = tempfile::tempdir().expect("a folder");
+        let file = home.path().join("file");
+        fs::write(&file, "in the way").expect("written");
+        // A file where the folder should be: refused for root as well.
+        let dir = file.join("noread");
+        let mut pictures = Pictures::new(&plan(&dir)).expect("on");
+        let pixels = noise(3);
+        let luma = Luma::new(&pixels, 64, 48, 64).expect("fits");
+        assert_eq!(pictures.save(luma, EPOCH_NS, "noread"), None);
+        assert_eq!(pictures.save(luma, EPOCH_NS, "noread"), None);
+        assert_eq!(pictures.failures(), 2);
+        fs::remove_file(&file).expect("removed");
+        assert!(
+            pictures.save(luma, EPOCH_NS, "noread").is_some(),
+            "it recovers"
+        );
+        assert_eq!(pictures.failures(), 0);
+    }
+
+    #[test]
+    fn a_crop_has_a_margin_stays_inside_and_is_bounded() {
+        let pixels = noise(4);
+        let luma = Luma::new(&pixels, 64, 48, 64).expect("fits");
+        let square = |left: f32, top: f32, side: f32| {
+            let p = crate::geometry::Point::new;
+            Quad([
+                p(left, top),
+                p(left + side, top),
+                p(left + side, top + side),
+                p(left, top + side),
+            ])
+        };
+        let mut slot = None;
+        Picture::keep(&mut slot, &luma, Some(&square(20.0, 20.0, 8.0)), 1.0);
+        let size = |slot: &Option<Picture>| slot.as_ref().map(|p| (p.width, p.height));
+        assert_eq!(size(&slot), Some((16, 16)));
+        Picture::keep(&mut slot, &luma, Some(&square(56.0, -4.0, 8.0)), 1.05);
+        assert_eq!(
+            size(&slot),
+            Some((16, 16)),
+            "hardly better: not worth a copy"
+        );
+        Picture::keep(&mut slot, &luma, Some(&square(56.0, -4.0, 8.0)), 2.0);
+        assert_eq!(size(&slot), Some((12, 8)));
+        Picture::keep(&mut slot, &luma, Some(&square(500.0, 500.0, 8.0)), 9.0);
+        assert_eq!(size(&slot), Some((12, 8)), "outside the picture");
+        let large = vec![7; 3000 * 2000];
+        let luma = Luma::new(&large, 3000, 2000, 3000).expect("fits");
+        Picture::keep(&mut slot, &luma, None, 99.0);
+        assert_eq!(size(&slot), Some((1500, 1000)));
+        assert!(slot.is_some_and(|p| p.luma().is_some_and(|l| l.at(1499, 999) == 7)));
+    }
 }

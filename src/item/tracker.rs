@@ -83,6 +83,7 @@ impl Tracker {
                 interval: 1.0 / 60.0,
                 watched_frames: 0,
                 miss_rate: 0.3,
+                arrivals: 0.0,
                 width: plan.width as f32,
                 height: plan.height as f32,
             },
@@ -119,9 +120,9 @@ impl Tracker {
         self.memories.extend_from_slice(&published[skip..]);
     }
 
-    /// Takes what was read in one frame. `luma` is that frame's picture, looked
-    /// at only to keep crops of what may become a no-read. Events are appended
-    /// to `out`.
+    /// Takes what was read in one frame. `luma` is that frame's picture: its size
+    /// counts, and crops of what may become a no-read are taken from it. Without
+    /// it the picture has the plan's size. Events are appended to `out`.
     pub fn frame(
         &mut self,
         stamp: &Stamp,
@@ -130,6 +131,11 @@ impl Tracker {
         luma: Option<Luma<'_>>,
         out: &mut Vec<Event>,
     ) {
+        if let Some(luma) = luma {
+            // Some cameras deliver another size than they were asked for.
+            self.scene.width = luma.width() as f32;
+            self.scene.height = luma.height() as f32;
+        }
         self.advance(stamp);
         self.turn_windows(stamp.mono_ns, stamp.wall_ns, out);
         self.recall(stamp);
@@ -440,6 +446,11 @@ impl Tracker {
 
     /// New tracks for what is new.
     fn admit(&mut self, codes: &[qr::Code], stamp: &Stamp, out: &mut Vec<Event>) {
+        // What is there when frames begin did not come in with the first one.
+        if self.scene.watched_frames > 1 {
+            let new = self.associator.fresh.len() as f32;
+            self.scene.arrivals += 0.02 * (new - self.scene.arrivals);
+        }
         for k in 0..self.associator.fresh.len() {
             let (j, doubtful) = self.associator.fresh[k];
             let sight = self.sights[j];

@@ -1,0 +1,130 @@
+//! Following codes from frame to frame allocates nothing: only a new track, a
+//! new text and an event do. Counted, not believed.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::time::Duration;
+
+use beltscan::config::{Decide, ItemPlan, NoReadsPlan, TriggerMode};
+use beltscan::frame::Stamp;
+use beltscan::geometry::{Point, Quad};
+use beltscan::item::Tracker;
+use beltscan::qr::{Code, Content, Reason, Unread};
+
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: every call goes to the system's allocator as it came; counting touches
+// a thread-local `Cell` that needs no allocation itself.
+#[allow(unsafe_code)]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let _ = COUNT.try_with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promises are the system allocator's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        let _ = COUNT.try_with(|count| count.set(count.get() + 1));
+        // SAFETY: as above.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn square(x: f32, y: f32) -> Quad {
+    Quad([
+        Point::new(x, y),
+        Point::new(x + 60.0, y),
+        Point::new(x + 60.0, y + 60.0),
+        Point::new(x, y + 60.0),
+    ])
+}
+
+#[test]
+fn a_warm_tracker_allocates_nothing() {
+    let plan = ItemPlan {
+        group_px: 30.0,
+        lost: Duration::from_secs(3),
+        decide: Decide::Leave,
+        confirm_frames: 2,
+        line: 0.5,
+        trigger: TriggerMode::Free,
+        window: Duration::from_millis(500),
+        belt_px_s: None,
+        direction_rad: None,
+        width: 1280,
+        height: 800,
+    };
+    let noreads = NoReadsPlan {
+        publish: true,
+        dir: None,
+        max_files: 1,
+        max_bytes: 1,
+        max_age: Duration::from_secs(1),
+    };
+    let mut tracker = Tracker::new(&plan, Vec::new(), &noreads);
+    let mut codes: Vec<Code> = (0..12)
+        .map(|i| Code {
+            content: Content {
+                text: format!("code {}", i % 5),
+                is_text: true,
+                ..Content::default()
+            },
+            ..Code::default()
+        })
+        .collect();
+    let (mut out, mut hints) = (Vec::new(), Vec::new());
+    let mut unread = Vec::new();
+    let mut frame = |n: u64, count: &mut usize| {
+        // Slowly to the right, with an unread symbol in every third frame; the
+        // last third of the frames shows an empty belt.
+        for (i, code) in codes.iter_mut().enumerate() {
+            let (column, row) = ((i % 4) as f32, (i / 4) as f32);
+            code.corners = square(20.0 + column * 200.0 + n as f32 * 0.9, 50.0 + row * 200.0);
+            // Better and better, so that the best sight is replaced.
+            code.quality.uec = n as f32 * 1e-3;
+        }
+        unread.clear();
+        unread.push(Unread {
+            corners: square(900.0 + n as f32 * 0.9, 700.0),
+            reason: Reason::Blur,
+        });
+        let stamp = Stamp {
+            sequence: n,
+            mono_ns: 1 + n * 16_666_667,
+            wall_ns: (n * 16_666_667) as i64,
+            exposure_us: None,
+        };
+        let symbols = if n % 3 == 0 { &unread[..] } else { &[] };
+        let seen = if n < 300 { &codes[..] } else { &[] };
+        let before = COUNT.with(Cell::get);
+        tracker.frame(&stamp, seen, symbols, None, &mut out);
+        hints.clear();
+        tracker.hints(stamp.mono_ns, &mut hints);
+        *count += COUNT.with(Cell::get) - before;
+    };
+    let mut warming = 0;
+    (0..60).for_each(|n| frame(n, &mut warming));
+    assert!(warming > 0, "the counter counts");
+    let mut steady = 0;
+    (60..300).for_each(|n| frame(n, &mut steady));
+    assert_eq!(steady, 0, "twelve codes followed through 240 frames");
+    // They are lost and become events; then an empty belt costs nothing.
+    let mut events = 0;
+    (300..520).for_each(|n| frame(n, &mut events));
+    assert!(events > 0);
+    let mut empty = 0;
+    (520..700).for_each(|n| frame(n, &mut empty));
+    assert_eq!(empty, 0, "an empty belt");
+}
