@@ -851,6 +851,7 @@ fn a_session_that_was_taken_over_is_known_by_the_brokers_word() {
             let _ = stream.write_all(&CONNACK_5);
             // DISCONNECT, session taken over, no properties.
             let _ = stream.write_all(&[0xe0, 2, 0x8e, 0]);
+            while stream.read(&mut buffer).is_ok_and(|length| length > 0) {}
         }
     });
     let folder = tempfile::tempdir().expect("a folder");
