@@ -19,7 +19,6 @@ use crate::qr::{BitMatrix, EcLevel, encode, encode_micro};
 #[derive(clap::Args)]
 pub struct Args {
     /// The text. With --gs1: element strings as (01)09506000134352(10)ABC.
-    #[arg(allow_hyphen_values = true)]
     text: String,
     /// File to write; its name ends in .png, .svg or .pnm. `-`: standard output.
     #[arg(short, long, value_name = "FILE")]
