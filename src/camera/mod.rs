@@ -11,6 +11,8 @@ pub mod picture;
 mod pipe;
 mod plane;
 mod replay;
+#[cfg(unix)]
+mod rpicam;
 #[cfg(target_os = "linux")]
 pub mod v4l2;
 
@@ -41,6 +43,9 @@ pub fn open(plan: &CameraPlan) -> Result<Box<dyn Source>, CameraError> {
         #[cfg(not(target_os = "linux"))]
         SourcePlan::V4l2 { .. } => Err(not_in_this_build("v4l2", "pipe with ffmpeg")),
         SourcePlan::Nokhwa { .. } => Err(not_in_this_build("nokhwa", "v4l2")),
+        #[cfg(unix)]
+        SourcePlan::Rpicam { command } => Ok(Box::new(rpicam::Rpicam::open(plan, command)?)),
+        #[cfg(not(unix))]
         SourcePlan::Rpicam { .. } => Err(not_in_this_build("rpicam", "pipe")),
         SourcePlan::Belt(belt) => Ok(Box::new(belt::BeltCamera::open(plan, belt)?)),
     }

@@ -114,7 +114,7 @@ pub enum PipeFormat {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Focus {
-    /// As the camera has it.
+    /// The lens stays where it is: automatic focus is off.
     #[default]
     Leave,
     /// Automatic.

@@ -66,7 +66,7 @@ impl Format {
     fn of(description: &abi::FormatDescription) -> Self {
         let known = USABLE.iter().find(|(code, _)| *code == description.fourcc);
         Self {
-            fourcc: text(&description.fourcc),
+            fourcc: name_of(description.fourcc),
             description: text(&description.description),
             key: known.map(|(_, format)| *format),
             sizes: Vec::new(),
@@ -109,6 +109,17 @@ impl std::fmt::Display for Size {
             true => f.write_str(&low),
             false => write!(f, "{low} to {high}"),
         }
+    }
+}
+
+/// As the kernel's own tools write it: the highest bit means big-endian.
+fn name_of(mut fourcc: [u8; 4]) -> String {
+    let big_endian = fourcc[3] & 0x80 != 0;
+    fourcc[3] &= 0x7f;
+    let name = text(&fourcc);
+    match big_endian {
+        true => name + "-BE",
+        false => name,
     }
 }
 
@@ -253,11 +264,13 @@ pub(super) fn choose(
         None => Err(NoChoice::Size(
             candidates
                 .iter()
-                .flat_map(|(_, format)| {
-                    let sizes = format.sizes.iter();
-                    sizes.map(|size| format!("{} {size}", format.fourcc))
-                })
-                .collect(),
+                .flat_map(|(_, format)| format.sizes.iter().map(Size::to_string))
+                .fold(Vec::new(), |mut sizes, size| {
+                    if !sizes.contains(&size) {
+                        sizes.push(size);
+                    }
+                    sizes
+                }),
         )),
     }
 }
@@ -325,10 +338,7 @@ mod tests {
         let ask = |format| choose(&usb, format, (1280, 720, 30.0), |_| None);
         assert_eq!(
             ask(PixelFormat::Auto),
-            Err(NoChoice::Size(vec![
-                "YUYV 640x480".into(),
-                "YUYV 320x240".into()
-            ]))
+            Err(NoChoice::Size(vec!["640x480".into(), "320x240".into()]))
         );
         assert_eq!(
             ask(PixelFormat::Grey),

@@ -73,12 +73,7 @@ impl Camera {
                     },
                 }
             }
-            "rpicam" => SourcePlan::Rpicam {
-                command: match self.command.is_empty() {
-                    true => vec!["rpicam-vid".into()],
-                    false => self.command.clone(),
-                },
-            },
+            "rpicam" => self.rpicam(problems),
             "pipe" => {
                 if self.command.first().is_none_or(String::is_empty) {
                     problems.add(
@@ -123,6 +118,24 @@ impl Camera {
         SourcePlan::V4l2 {
             device,
             format: self.format,
+        }
+    }
+
+    fn rpicam(&self, problems: &mut Problems) -> SourcePlan {
+        for (key, side) in [("width", self.width), ("height", self.height)] {
+            if !side.is_multiple_of(2) {
+                problems.add(
+                    format!("camera.{key}"),
+                    format!("{side} is odd, and rpicam-vid writes pairs of pixels"),
+                    format!("give {} or {}", side - 1, side + 1),
+                );
+            }
+        }
+        SourcePlan::Rpicam {
+            command: match self.command.is_empty() {
+                true => vec!["rpicam-vid".into()],
+                false => self.command.clone(),
+            },
         }
     }
 
