@@ -7,12 +7,15 @@ mod clock;
 mod feed;
 mod keeper;
 mod mjpeg;
+#[cfg(feature = "nokhwa")]
+mod nokhwa;
 pub mod picture;
 mod pipe;
 mod plane;
 mod replay;
 #[cfg(unix)]
 mod rpicam;
+mod slot;
 #[cfg(target_os = "linux")]
 pub mod v4l2;
 
@@ -42,6 +45,9 @@ pub fn open(plan: &CameraPlan) -> Result<Box<dyn Source>, CameraError> {
         }
         #[cfg(not(target_os = "linux"))]
         SourcePlan::V4l2 { .. } => Err(not_in_this_build("v4l2", "pipe with ffmpeg")),
+        #[cfg(feature = "nokhwa")]
+        SourcePlan::Nokhwa { device } => Ok(Box::new(nokhwa::Nokhwa::open(plan, device)?)),
+        #[cfg(not(feature = "nokhwa"))]
         SourcePlan::Nokhwa { .. } => Err(not_in_this_build("nokhwa", "v4l2")),
         #[cfg(unix)]
         SourcePlan::Rpicam { command } => Ok(Box::new(rpicam::Rpicam::open(plan, command)?)),

@@ -16,8 +16,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::child::{Listener, no_thread};
-use super::feed::{Feed, Framing, Keep, Next, Shot, read_raw};
+use super::feed::{Feed, Framing, Next, read_raw};
 use super::plane::{Packing, copy_luma};
+use super::slot::{Keep, Shot};
 use super::{CameraError, CameraErrorKind, Grab, Source, clock};
 use crate::config::{CameraPlan, Focus};
 use crate::frame::{Frame, Pool, Stamp};
