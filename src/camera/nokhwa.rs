@@ -167,6 +167,15 @@ impl Drop for Nokhwa {
 
 type Opened = Result<(String, CameraFormat), CameraError>;
 
+/// The cameras of the system: what to write as `camera.device`, and their names.
+pub fn list() -> Vec<(String, String)> {
+    let cameras = ::nokhwa::query(::nokhwa::utils::ApiBackend::Auto).unwrap_or_default();
+    let cameras = cameras.iter();
+    cameras
+        .map(|camera| (camera.index().as_string(), camera.human_name()))
+        .collect()
+}
+
 /// The thread that owns the camera, from opening to the end.
 fn capture(plan: &CameraPlan, device: &str, answer: SyncSender<Opened>, slot: &Slot) {
     let mut camera = match start(plan, device) {

@@ -279,7 +279,8 @@ impl Layout {
     fn stride_of(&self, bytes: usize) -> Option<usize> {
         let rows = self.height + self.height.div_ceil(2);
         let stride = bytes / rows;
-        let fits = bytes % rows == 0 && (self.width..=2 * self.width + 256).contains(&stride);
+        let fits =
+            bytes.is_multiple_of(rows) && (self.width..=2 * self.width + 256).contains(&stride);
         fits.then_some(stride)
     }
 }
