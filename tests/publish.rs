@@ -668,13 +668,16 @@ fn every_message_fits_its_schema() {
         return;
     };
     let listener = Listener::start(&broker, "schema");
+    let proxy = Proxy::start(broker.port());
     let folder = tempfile::tempdir().expect("a folder");
     let mut setup = publisher::setup(folder.path());
-    setup.mqtt = Some(publisher::mqtt(broker.port(), V5));
+    setup.mqtt = Some(publisher::mqtt(proxy.port(), V5));
     setup.outbox.max_bytes = 20_000;
     let rig = publisher::start(setup);
     let sender = rig.publisher.sender();
+    wait_until("it has subscribed", || proxy.subscribes() == 1);
     broker.publish(&topic("cmd/trigger"), "nonsense", &[]);
+    wait_until("it was answered", || !proxy.seen(&["ack"]).is_empty());
     rig.publisher.status(&["camera", "broker"]);
     rig.publisher.alert(Alert {
         kind: "camera_lost",
@@ -703,11 +706,14 @@ fn every_message_fits_its_schema() {
     for event in [gs1, binary, noread("r1")] {
         sender.send(event).expect("it runs");
     }
-    // More at once than fits: a gap.
+    wait_until("they are out", || drained(&rig, 3));
+    // More than fits while the broker is away: a gap.
+    proxy.set(Mode::Refuse);
     for number in 0..100 {
         sender.send(read(&format!("{number}"))).expect("it runs");
     }
     sender.flush();
+    proxy.set(Mode::Pass);
     wait_until("all is out", || rig.meters.publish.outbox_events.get() == 0);
     rig.publisher.stop(Duration::from_secs(5));
 

@@ -3,16 +3,13 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::EXIT_CONFIG;
 use super::daemon::{Daemon, Input, Start, StartError};
 use crate::config::Config;
 use crate::service::{Notifier, log as logging, signals};
 
-/// Exit code for a bad configuration (`EX_CONFIG`): systemd does not restart on
-/// it, since a restart cannot cure it.
-pub(super) const BAD_CONFIG: u8 = 78;
-
-/// Arguments of `run`.
-#[derive(Debug, clap::Args)]
+/// The daemon: reads items and publishes them until it is told to stop.
+#[derive(clap::Args)]
 pub struct Args {
     /// Configuration file
     #[arg(long, short, default_value = "/etc/beltscan/beltscan.toml")]
@@ -26,7 +23,7 @@ pub fn run(args: Args) -> ExitCode {
         Ok(config) => config,
         Err(problems) => {
             log::error!("{}: {problems}", args.config.display());
-            return ExitCode::from(BAD_CONFIG);
+            return ExitCode::from(EXIT_CONFIG);
         }
     };
     logging::apply(&config.log);
@@ -41,7 +38,7 @@ pub fn run(args: Args) -> ExitCode {
         Err(error) => {
             log::error!("{error}");
             return match error {
-                StartError::Config(_) => ExitCode::from(BAD_CONFIG),
+                StartError::Config(_) => ExitCode::from(EXIT_CONFIG),
                 StartError::Publish(_) | StartError::Thread(_) => ExitCode::FAILURE,
             };
         }

@@ -1,6 +1,8 @@
 //! `[item]`, `[[rule]]`, `[noread]`: what an item is, what is asked of it, and
 //! what becomes of those that were not read.
 
+mod resolve;
+
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -17,7 +17,6 @@ mod publish;
 mod read;
 mod service;
 mod set;
-mod stopgap;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -152,9 +151,14 @@ impl Config {
         let camera = self.camera.resolve(&mut problems);
         let belt = self.belt.resolve(&mut problems);
         let read = self.read.resolve(self.camera.fps, &mut problems);
-        let item = stopgap::item(&self.item, &camera, &belt, &mut problems);
-        let rules = stopgap::rules(&self.rule, &mut problems);
-        let noread = stopgap::noreads(&self.noread, &service.state_dir, &mut problems);
+        let item = self.item.resolve(&camera, &belt, &mut problems);
+        let rules = self
+            .rule
+            .iter()
+            .enumerate()
+            .map(|(nth, rule)| rule.resolve(&format!("rule[{nth}]"), &mut problems))
+            .collect();
+        let noread = self.noread.resolve(&service.state_dir, &mut problems);
         let reader = self.reader.resolve(&mut problems);
         let mqtt = self.mqtt.resolve(&self.reader, &mut problems);
         let outbox = self.outbox.resolve(&service.state_dir, &mut problems);

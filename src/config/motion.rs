@@ -3,7 +3,7 @@
 use super::{Plan, SourcePlan};
 
 /// Worked out from speed, scale, exposure and frame rate.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct Motion {
     /// Travel from one frame to the next, in mm.
     pub travel_mm: f32,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// One fault.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Problem {
     /// Dotted name of the key, as `camera.exposure-us` or `rule[0].regex`; empty
     /// for the file itself.

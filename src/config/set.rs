@@ -85,10 +85,31 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
     use crate::config::{Decide, Focus};
+
+    proptest! {
+        #[test]
+        fn whatever_is_sent_is_taken_whole_or_changes_nothing(
+            key in prop::sample::select(&TUNING_KEYS[..]),
+            value in prop_oneof![
+                any::<f64>().prop_map(|n| json!(n)),
+                any::<i64>().prop_map(|n| json!(n)),
+                any::<bool>().prop_map(|b| json!(b)),
+                ".{0,20}".prop_map(|text| json!(text)),
+                Just(json!({"": []})),
+            ],
+        ) {
+            let mut config = Config::default();
+            match config.set(key, value) {
+                Ok(()) => prop_assert!(config.plan().is_ok()),
+                Err(_) => prop_assert_eq!(config, Config::default()),
+            }
+        }
+    }
 
     #[test]
     fn every_tuning_key_is_a_key_and_takes_its_own_value_back() {

@@ -122,6 +122,7 @@ url = "x"
         (7, "camera.gain"),
         (9, "read.deadline-ms"),
         (10, "read.threads"),
+        (13, "rule[1].name"),
         (14, "rule[1].regexp"),
         (15, "rule[1].regex"),
         (16, "rule[1].length"),

@@ -17,12 +17,20 @@ use crate::geometry::Point;
 
 /// Answers weighed in a frame beside "as before" and "not at all".
 const MAX_ANSWERS: usize = 16;
+/// Answers looked at before the best supported are chosen.
+const MAX_PROPOSALS: usize = 256;
+/// Answers more surprising than this are not looked at.
+const FAR_FETCHED: f32 = 25.0;
 /// Pairs of one track and one sight looked at in a frame.
 const MAX_PAIRS: usize = 8192;
 /// A code that was not there before, wherever it may have come in.
 const NEW_CODE: f32 = 4.0;
 /// Most that a new code can surprise: somebody may lay it there.
 const NEW_CODE_MOST: f32 = 12.0;
+/// An unread symbol that belongs to nothing known: often clutter.
+const UNREAD: f32 = 3.0;
+/// A frame more surprising than this was not understood.
+const PUZZLE: f32 = 12.0;
 /// Two codes in one place.
 const OVERLAP: f32 = 8.0;
 
@@ -84,6 +92,8 @@ pub(super) struct Associator {
     /// What the odometer shows now and how fast the belt went of late, if there
     /// is evidence.
     pub evidence: Option<(Point, Point)>,
+    /// Even the best answer explains the frame badly.
+    pub puzzled: bool,
 }
 
 impl Associator {
@@ -91,6 +101,7 @@ impl Associator {
         self.matched.clear();
         self.fresh.clear();
         self.evidence = None;
+        self.puzzled = false;
         if sights.is_empty() {
             return;
         }
@@ -105,7 +116,8 @@ impl Associator {
                 best = Some((surprise, answer.mean));
             }
         }
-        let mean = best.map_or_else(Point::default, |(_, mean)| mean);
+        let (surprise, mean) = best.unwrap_or_default();
+        self.puzzled = surprise > PUZZLE;
         self.weigh(mean, tracks, sights, motion, scene);
         self.settle(tracks, sights, motion, scene);
         self.leftovers(mean, tracks, sights, motion, scene);
@@ -155,23 +167,29 @@ impl Associator {
         let time = motion
             .unknown_time(newest.max(scene.now - 1e4), scene.now)
             .min(1e4);
-        for start in 0..self.pairs.len() {
-            if self.answers.len() >= 256 {
-                break;
+        // Those seen last tell most, and must not be crowded out by ghosts.
+        for fresh in [true, false] {
+            for pair in &self.pairs {
+                let track = &tracks[pair.track];
+                let usable = pair.kin != Kin::Other
+                    && track.rides()
+                    && (track.missed <= 4) == fresh
+                    && self.answers.len() < MAX_PROPOSALS;
+                if !usable {
+                    continue;
+                }
+                let time = motion.unknown_time(track.seen, scene.now);
+                let measured = motion.measured(track.odometer, track.seen) * track.gear;
+                let way = sights[pair.sight].centre - track.centre - measured;
+                let answer = Answer {
+                    mean: way * (1.0 / (track.gear * time as f32)),
+                    time,
+                    support: u32::from(pair.kin == Kin::Same),
+                };
+                if motion.surprise(answer.mean, time) < FAR_FETCHED {
+                    self.answers.push(answer);
+                }
             }
-            let pair = self.pairs[start];
-            let track = &tracks[pair.track];
-            if pair.kin == Kin::Other || !track.rides() {
-                continue;
-            }
-            let time = motion.unknown_time(track.seen, scene.now);
-            let measured = motion.measured(track.odometer, track.seen) * track.gear;
-            let way = sights[pair.sight].centre - track.centre - measured;
-            self.answers.push(Answer {
-                mean: way * (1.0 / (track.gear * time as f32)),
-                time,
-                support: u32::from(pair.kin == Kin::Same),
-            });
         }
         let agree = 0.08 * sights[0].size + 3.0;
         for i in 0..self.answers.len() {
@@ -247,7 +265,7 @@ impl Associator {
             let spread = track.spread(way);
             let (reach, dear) = match pair.kin {
                 Kin::Same => (3.0 * spread, 0.0),
-                Kin::Blank => (3.0 * spread + 0.25 * track.size, 2.0),
+                Kin::Blank => (3.0 * spread + 0.25 * track.size, 0.5),
                 Kin::Other => (spread.min(0.3 * track.size), 6.0),
             };
             if off <= reach {
@@ -286,7 +304,7 @@ impl Associator {
             if self.track_of[j].is_none() {
                 surprise += match sight.what {
                     What::Read(..) => self.new_code(sight, mean, tracks, scene),
-                    What::Unread(_) => 1.0,
+                    What::Unread(_) => UNREAD,
                 };
             }
         }

@@ -92,11 +92,11 @@ fn is_gone(tracker: &Tracker, track: &Track) -> bool {
 }
 
 enum Line {
-    /// Not there yet.
+    /// Not there yet, or nobody knows yet which way the belt runs.
     Ahead,
     /// Passed since it was first seen.
     Passed,
-    /// First seen beyond it, or nobody knows which way the belt runs.
+    /// First seen beyond it.
     Behind,
 }
 
@@ -108,7 +108,7 @@ fn line_passed<'a>(tracker: &Tracker, members: impl Iterator<Item = &'a Track>) 
         count += 1.0;
     }
     let Some(heading) = tracker.motion.heading() else {
-        return Line::Behind;
+        return Line::Ahead;
     };
     let (width, height) = (tracker.scene.width, tracker.scene.height);
     let middle = Point::new(width * 0.5, height * 0.5);

@@ -14,6 +14,9 @@ mod tracker;
 mod view;
 mod window;
 
+#[cfg(test)]
+mod scenes;
+
 pub use crate::qr::Hint;
 pub use event::{
     Event, EventCode, EventKind, Failure, Gs1Elements, LastPlace, NoRead, TrackSummary, Trigger,

@@ -13,6 +13,8 @@ use crate::geometry::Point;
 /// Only the order of magnitude counts: it is weighed against a code that
 /// was missed in a frame, which happens every second.
 const CHANGES_PER_S: f64 = 0.02;
+/// Evidence that agrees beyond this adds nothing.
+const MOST_TRUST: f32 = 10.0;
 /// Noise of a code's place between two frames, in pixels.
 pub(super) const JITTER_PX: f32 = 2.0;
 
@@ -28,7 +30,9 @@ pub(super) struct Motion {
     pub velocity: Option<Point>,
     /// Whether there were no frames for a while since the last evidence.
     pub gap: bool,
-    /// Velocity when it last ran, or what the plan says.
+    /// Evidence in a row that agreed, up to [`MOST_TRUST`].
+    trust: f32,
+    /// Velocity at which it usually runs, or what the plan says.
     running: Option<Point>,
     /// Velocity from the plan.
     planned: Option<Point>,
@@ -45,6 +49,7 @@ impl Motion {
             at: f64::NEG_INFINITY,
             velocity: None,
             gap: false,
+            trust: 0.0,
             running: None,
             planned: None,
             direction: None,
@@ -128,13 +133,31 @@ impl Motion {
                 // Within the jitter the velocity is smoothed; beyond it the
                 // belt has changed its speed and the smoothing must not lag.
                 let off = ((mean - old) * (time.min(interval * 4.0) as f32)).length();
-                let share = if off > 2.0 * JITTER_PX { 0.8 } else { 0.25 };
+                let agrees = off <= 2.0 * JITTER_PX;
+                self.trust = if agrees {
+                    (self.trust + 1.0).min(MOST_TRUST)
+                } else {
+                    self.trust * 0.8
+                };
+                let share = if agrees { 0.25 } else { 0.8 };
                 old + (mean - old) * share
             }
         };
         self.velocity = Some(velocity);
-        if velocity.length() * interval as f32 > 1.5 {
-            self.running = Some(velocity);
+        if self.trust >= 3.0 && velocity.length() * interval as f32 > 1.5 {
+            // How fast it usually runs, and which way: neither a slow start
+            // nor a jog changes that at once.
+            self.running = Some(match self.running {
+                Some(usual) if velocity.length() <= 1.2 * usual.length() => {
+                    let share = if velocity.length() > 0.8 * usual.length() {
+                        0.1
+                    } else {
+                        0.01
+                    };
+                    usual + (velocity - usual) * share
+                }
+                _ => velocity,
+            });
         }
     }
 
@@ -148,7 +171,16 @@ impl Motion {
         let expected = velocity * time as f32;
         let spread = 3.0 + 0.15 * expected.length();
         let off = (way - expected).length() / spread;
-        (0.5 * off * off).min(self.change(mean, time, self.gap))
+        // A velocity that few sights have told of may be wrong altogether.
+        let doubt = 3.0 + 2.0 * self.trust + self.first_surprise(mean, time);
+        (0.5 * off * off)
+            .min(self.change(mean, time, self.gap))
+            .min(doubt)
+    }
+
+    /// A frame could not be explained well: what is believed is less sure.
+    pub fn puzzle(&mut self) {
+        self.trust = (self.trust - 1.0).max(0.0);
     }
 
     /// How surprising a change of speed is that leads to the mean velocity

@@ -60,6 +60,8 @@ pub struct Tracker {
     memories: Vec<Published>,
     origin: Option<u64>,
     last_frame: f64,
+    /// Intervals that the mean interval rests on, at most ten.
+    intervals: u32,
     next_id: u64,
     overflow: u64,
 }
@@ -91,6 +93,7 @@ impl Tracker {
             memories: Vec::new(),
             origin: None,
             last_frame: 0.0,
+            intervals: 0,
             next_id: 0,
             overflow: 0,
         }
@@ -259,7 +262,8 @@ impl Tracker {
             }
         } else if !first {
             self.clock.watched += step;
-            self.scene.interval += 0.1 * (step - self.scene.interval);
+            self.intervals = (self.intervals + 1).min(10);
+            self.scene.interval += (step - self.scene.interval) / f64::from(self.intervals);
         }
         self.clock.now = now.max(self.clock.now);
         self.scene.now = self.clock.now;
@@ -366,6 +370,9 @@ impl Tracker {
             }
         }
         self.scene.miss_rate = self.scene.miss_rate.clamp(0.05, 0.75);
+        if self.associator.puzzled {
+            self.motion.puzzle();
+        }
         let Some((place, mean)) = self.associator.evidence else {
             return;
         };

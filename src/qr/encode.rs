@@ -1,5 +1,6 @@
 //! Text to a symbol: what `make`, the synthetic belt and the tests draw. The
-//! encoding itself is the `qrcode` crate's; this adds GS1 with its FNC1.
+//! encoding itself is the `qrcode` crate's; this adds GS1 with its FNC1. Micro QR
+//! codes are [`super::encode_micro`]'s.
 
 use std::fmt;
 
@@ -26,6 +27,19 @@ impl BitMatrix {
     /// Is the module in column `x`, row `y` dark? False outside the symbol.
     pub fn dark(&self, x: usize, y: usize) -> bool {
         x < self.side && y < self.side && self.dark[y * self.side + x]
+    }
+
+    /// A square of `side` by `side` light modules.
+    pub(super) fn light(side: usize) -> Self {
+        Self {
+            side,
+            dark: vec![false; side * side].into_boxed_slice(),
+        }
+    }
+
+    /// Sets the module in column `x`, row `y`, which is inside.
+    pub(super) fn set(&mut self, x: usize, y: usize, dark: bool) {
+        self.dark[y * self.side + x] = dark;
     }
 
     /// The same as a decoder takes it, every module sure.
@@ -177,29 +191,6 @@ fn push_gs1(bits: &mut Bits, bytes: &[u8]) -> qrcode::QrResult<()> {
     bits.push_byte_data(rest)
 }
 
-/// Encodes `text` as Micro QR code M1 to M4 (`version` 1 to 4), or as the
-/// smallest that holds it. M1 has error detection alone and takes level L.
-pub fn encode_micro(
-    text: &str,
-    level: EcLevel,
-    version: Option<u8>,
-) -> Result<BitMatrix, EncodeError> {
-    let versions = match version {
-        Some(version @ 1..=4) => version..=version,
-        Some(version) => return Err(EncodeError::Version(version)),
-        None => 1..=4,
-    };
-    let mut refused = EncodeError::MicroLevel;
-    for version in versions {
-        match QrCode::with_version(text, Version::Micro(version.into()), theirs(level)) {
-            Ok(code) => return Ok(BitMatrix::of(&code)),
-            Err(qrcode::types::QrError::InvalidVersion) => {}
-            Err(_) => refused = EncodeError::TooLong(text.len()),
-        }
-    }
-    Err(refused)
-}
-
 fn theirs(level: EcLevel) -> qrcode::EcLevel {
     match level {
         EcLevel::L => qrcode::EcLevel::L,
@@ -348,16 +339,5 @@ mod tests {
                 "{text}"
             );
         }
-        assert_eq!(
-            encode_micro("1", EcLevel::H, None).err(),
-            Some(EncodeError::MicroLevel)
-        );
-        assert!(encode_micro("far too long for it", EcLevel::L, Some(2)).is_err());
-        assert_eq!(
-            encode_micro("12345", EcLevel::L, None)
-                .expect("fits")
-                .side(),
-            11
-        );
     }
 }

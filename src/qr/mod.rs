@@ -7,6 +7,7 @@
 mod code;
 pub mod decode;
 pub mod encode;
+mod encode_micro;
 mod finder;
 mod grid;
 mod modules;
@@ -18,7 +19,8 @@ pub use code::{
     Unread,
 };
 pub use decode::{DecodeError, Decoder};
-pub use encode::{BitMatrix, EncodeError, encode, encode_micro};
+pub use encode::{BitMatrix, EncodeError, encode};
+pub use encode_micro::encode_micro;
 pub use modules::Modules;
 pub use reader::{Hint, Reader, ReaderOptions};
 pub use reads::{Reads, Work};

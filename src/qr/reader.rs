@@ -43,9 +43,10 @@ pub struct Hint {
 }
 
 /// Most triples that are ranked in one frame.
-const MOST_TRIPLES: usize = 4096;
-/// Triples that may fail before the first code is read …
-const PATIENCE: u32 = 160;
+const MOST_TRIPLES: usize = 8192;
+/// Triples of one size of modules (sizes from one power of two to the next) that
+/// may fail before the first code is read …
+const PATIENCE: u32 = 60;
 /// … and how many more with each code. The plausible ones come first: of the
 /// codes in three collections of photographs all but a few were among the first
 /// five triples, none behind the hundredth.
@@ -106,10 +107,9 @@ impl Reader {
         let triples = self.grouping.group(finders, MOST_TRIPLES);
         self.used.clear();
         self.used.resize(finders.len(), false);
-        let mut patience = PATIENCE;
+        let mut patience = [PATIENCE; 12];
         for triple in triples {
             if reads.codes.len() >= self.options.max_codes
-                || patience == 0
                 || late(self.options.deadline)
             {
                 break;
@@ -118,9 +118,13 @@ impl Reader {
             if corners.iter().any(|&i| self.used[i]) {
                 continue;
             }
-            reads.work.timed += 1;
-            patience -= 1;
             let module = finders[corners[0]].module;
+            let patience = &mut patience[(module.log2().max(0.0) as usize).min(11)];
+            if *patience == 0 {
+                continue;
+            }
+            *patience -= 1;
+            reads.work.timed += 1;
             let level = ((module / SAMPLE_PX).log2().max(0.0) as usize).min(levels - 1);
             let Some(sampler) = Sampler::new(self.pyramid.level(luma, level), level) else {
                 continue;

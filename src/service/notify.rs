@@ -100,7 +100,8 @@ fn one_line(status: &str) -> String {
 
 /// Within which time the watchdog wants to be fed, if it runs.
 pub(super) fn watchdog_timeout() -> Option<Duration> {
-    sd_notify::watchdog_enabled()
+    // Zero is no time to feed anything in; the manager does not send it.
+    sd_notify::watchdog_enabled().filter(|timeout| !timeout.is_zero())
 }
 
 #[cfg(test)]

@@ -110,6 +110,18 @@ impl Mosquitto {
         }
     }
 
+    /// Stops it in order.
+    pub fn stop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let done = Command::new("kill")
+                .arg(child.id().to_string())
+                .status()
+                .expect("kill runs");
+            assert!(done.success());
+            child.wait().expect("it ends");
+        }
+    }
+
     /// Publishes with mosquitto_pub.
     pub fn publish(&self, topic: &str, body: &str, more: &[&str]) {
         let done = Command::new("mosquitto_pub")

@@ -48,7 +48,6 @@ pub fn all(wanted: Wanted, names: &[String]) -> Vec<Box<dyn Reader>> {
     let all: Vec<Box<dyn Reader>> = vec![
         Box::new(ZxingCpp::new(wanted, false)),
         Box::new(ZxingCpp::new(wanted, true)),
-        #[cfg(feature = "ours")]
         Box::new(crate::ours::Beltscan::new()),
         Box::new(Rxing { wanted }),
         Box::new(Zedbar::new()),

@@ -11,6 +11,7 @@
 //! camera, the load generator of tests and benchmarks, and the camera of
 //! `beltscan demo`.
 
+pub mod degrade;
 mod motion;
 mod render;
 mod scene;

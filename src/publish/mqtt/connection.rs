@@ -350,9 +350,8 @@ impl Connection<'_> {
                 self.heard();
                 if let Some(Tag::Event(message)) = self.flight.done(pkid) {
                     self.session.suspicion.settled(message.position);
-                    self.session
-                        .outbox
-                        .acknowledge(message.position, message.cost());
+                    let outbox = &self.session.outbox;
+                    outbox.acknowledge(message.position, message.cost());
                 }
                 self.proved();
             }

@@ -8,13 +8,8 @@ pub struct Bits<'a> {
 }
 
 impl<'a> Bits<'a> {
-    /// All bits of `bytes`.
-    pub fn new(bytes: &'a [u8]) -> Self {
-        Self::with_length(bytes, bytes.len() * 8)
-    }
-
     /// The first `length` bits of `bytes`, or all if there are fewer.
-    pub fn with_length(bytes: &'a [u8], length: usize) -> Self {
+    pub fn new(bytes: &'a [u8], length: usize) -> Self {
         Self {
             bytes,
             next: 0,
@@ -58,7 +53,7 @@ mod tests {
 
     #[test]
     fn reads_across_bytes_and_stops_at_the_end() {
-        let mut bits = Bits::new(&[0b1010_0101, 0b1100_0011]);
+        let mut bits = Bits::new(&[0b1010_0101, 0b1100_0011], 16);
         assert_eq!(bits.take(3), Some(0b101));
         assert_eq!(bits.take(7), Some(0b0010111));
         assert_eq!(bits.left(), 6);
@@ -66,7 +61,7 @@ mod tests {
         assert_eq!(bits.take(6), Some(0b000011));
         assert_eq!(bits.take(0), Some(0));
         assert_eq!(bits.take(1), None);
-        assert_eq!(Bits::with_length(&[255; 3], 20).left(), 20);
-        assert_eq!(Bits::with_length(&[255; 2], 20).left(), 16);
+        assert_eq!(Bits::new(&[255; 3], 20).left(), 20);
+        assert_eq!(Bits::new(&[255; 2], 20).left(), 16);
     }
 }

@@ -40,6 +40,8 @@ pub struct Blocks {
     pub parity: usize,
     /// Parity codewords kept for detection alone: p.
     pub protect: usize,
+    /// The last data codeword has four bits (Micro QR codes M1 and M3).
+    pub half: bool,
 }
 
 impl Blocks {
@@ -59,12 +61,41 @@ impl Blocks {
             count,
             parity,
             protect,
+            half: false,
+        })
+    }
+
+    /// The division for a Micro QR code: one block. `None` if M`version` has no
+    /// such level; M1, which has none, goes by L.
+    pub fn of_micro(version: u8, level: EcLevel) -> Option<Blocks> {
+        let (codewords, parity, protect) = match (version, level) {
+            (1, EcLevel::L) => (5, 2, 2),
+            (2, EcLevel::L) => (10, 5, 3),
+            (2, EcLevel::M) => (10, 6, 2),
+            (3, EcLevel::L) => (17, 6, 2),
+            (3, EcLevel::M) => (17, 8, 0),
+            (4, EcLevel::L) => (24, 8, 2),
+            (4, EcLevel::M) => (24, 10, 0),
+            (4, EcLevel::Q) => (24, 14, 0),
+            _ => return None,
+        };
+        Some(Blocks {
+            codewords,
+            count: 1,
+            parity,
+            protect,
+            half: version % 2 == 1,
         })
     }
 
     /// Data codewords of the whole symbol.
     pub fn data(&self) -> usize {
         self.codewords - self.count * self.parity
+    }
+
+    /// Data bits of the whole symbol.
+    pub fn data_bits(&self) -> usize {
+        self.data() * 8 - if self.half { 4 } else { 0 }
     }
 
     /// Codewords of block `block`: n.
@@ -133,6 +164,28 @@ mod tests {
                 assert!(seen.iter().all(|&s| s));
             }
         }
+    }
+
+    #[test]
+    fn micro_symbols_hold_what_table_7_says() {
+        for (version, level, bits) in [
+            (1, EcLevel::L, 20),
+            (2, EcLevel::L, 40),
+            (2, EcLevel::M, 32),
+            (3, EcLevel::L, 84),
+            (3, EcLevel::M, 68),
+            (4, EcLevel::L, 128),
+            (4, EcLevel::M, 112),
+            (4, EcLevel::Q, 80),
+        ] {
+            let blocks = Blocks::of_micro(version, level).expect("there is one");
+            assert_eq!(blocks.data_bits(), bits);
+            let modules = Layout::of_micro(version).expect("a version").order().len();
+            assert_eq!(bits + 8 * blocks.parity, modules);
+        }
+        assert!(Blocks::of_micro(1, EcLevel::M).is_none());
+        assert!(Blocks::of_micro(4, EcLevel::H).is_none());
+        assert!(Blocks::of_micro(5, EcLevel::L).is_none());
     }
 
     #[test]

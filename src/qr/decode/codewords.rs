@@ -60,17 +60,27 @@ impl Default for Codewords {
 }
 
 impl Codewords {
-    /// Takes the codewords out of `modules` under data mask `mask`. `mirrored`
-    /// exchanges rows and columns.
-    pub fn gather(&mut self, modules: &Modules, layout: &Layout, mask: u8, mirrored: bool) {
+    /// Takes the codewords of `blocks` out of `modules` under data mask `mask`.
+    /// `mirrored` exchanges rows and columns. A codeword of four bits has them in
+    /// its upper half, the lower being zero, as it went into the parity.
+    pub fn gather(
+        &mut self,
+        modules: &Modules,
+        layout: &Layout,
+        blocks: &Blocks,
+        mask: u8,
+        mirrored: bool,
+    ) {
         let side = layout.side();
         let soft = modules.soft();
+        let half = blocks.half.then(|| blocks.data() - 1);
         self.values.clear();
         self.unsure.clear();
-        let flips = layout.flips().chunks_exact(8);
-        for (bits, flips) in layout.order().chunks_exact(8).zip(flips) {
+        let mut places = layout.order().iter().zip(layout.flips());
+        for codeword in 0..blocks.codewords {
             let (mut value, mut unsure) = (0u8, 0);
-            for (&index, flip) in bits.iter().zip(flips) {
+            let bits = if half == Some(codeword) { 4 } else { 8 };
+            for (&index, flip) in places.by_ref().take(bits) {
                 let mut index = usize::from(index);
                 if mirrored {
                     index = index % side * side + index / side;
@@ -80,7 +90,7 @@ impl Codewords {
                 value = value << 1 | one;
                 unsure += self.doubt[usize::from(confidence.unsigned_abs().min(127))];
             }
-            self.values.push(value);
+            self.values.push(value << (8 - bits));
             self.unsure.push(unsure);
         }
     }

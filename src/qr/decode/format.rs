@@ -3,7 +3,7 @@
 
 use super::super::code::EcLevel;
 use super::super::modules::Modules;
-use super::layout::{format_places, version_places};
+use super::layout::{format_places, micro_format_place, version_places};
 
 /// One reading of the format information, with its likelihood.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,8 +19,21 @@ pub struct Format {
     pub score: i32,
 }
 
+/// Stands where there is no reading.
+const NOTHING: Format = Format {
+    level: EcLevel::L,
+    mask: 0,
+    mirrored: false,
+    score: 0,
+};
+
 /// The 32 words, masked as they are printed (annex C).
-static FORMAT_WORDS: [u16; 32] = {
+static FORMAT_WORDS: [u16; 32] = format_words(0x5412);
+
+/// The same for Micro QR codes.
+static MICRO_FORMAT_WORDS: [u16; 32] = format_words(0x4445);
+
+const fn format_words(mask: u16) -> [u16; 32] {
     let mut words = [0; 32];
     let mut data = 0;
     while data < 32 {
@@ -30,11 +43,11 @@ static FORMAT_WORDS: [u16; 32] = {
             rest = (rest << 1) ^ ((rest >> 9) * 0x537);
             i += 1;
         }
-        words[data as usize] = ((data << 10) | rest) ^ 0x5412;
+        words[data as usize] = ((data << 10) | rest) ^ mask;
         data += 1;
     }
     words
-};
+}
 
 /// The words of versions 7 to 40 (annex D).
 static VERSION_WORDS: [u32; 34] = {
@@ -70,12 +83,7 @@ pub fn formats(modules: &Modules) -> ([Format; 64], i32) {
     }
     // The lone dark module stands where a mirrored symbol has a format bit.
     let (dark, dark_turned) = (modules.get(8, side - 8), modules.get(side - 8, 8));
-    let mut all = [Format {
-        level: EcLevel::L,
-        mask: 0,
-        mirrored: false,
-        score: 0,
-    }; 64];
+    let mut all = [NOTHING; 64];
     for (i, reading) in all.iter_mut().enumerate() {
         let (data, mirrored) = (i % 32, i >= 32);
         let (soft, dark) = if mirrored {
@@ -91,6 +99,60 @@ pub fn formats(modules: &Modules) -> ([Format; 64], i32) {
     // Stable: upright comes before mirrored where both fit alike.
     all.sort_by_key(|reading| -reading.score);
     (all, total + i32::from(dark.unsigned_abs()))
+}
+
+/// Version and level of a Micro QR code by its symbol number, the upper three
+/// bits of its format information (table 13).
+const MICRO_SYMBOLS: [(u8, EcLevel); 8] = [
+    (1, EcLevel::L),
+    (2, EcLevel::L),
+    (2, EcLevel::M),
+    (3, EcLevel::L),
+    (3, EcLevel::M),
+    (4, EcLevel::L),
+    (4, EcLevel::M),
+    (4, EcLevel::Q),
+];
+
+/// The word that a Micro QR code carries; `None` if there is none such.
+pub(in crate::qr) fn micro_word(version: u8, level: EcLevel, mask: u8) -> Option<u16> {
+    let symbol = MICRO_SYMBOLS.iter().position(|&s| s == (version, level))?;
+    MICRO_FORMAT_WORDS
+        .get(symbol * 4 + usize::from(mask))
+        .copied()
+}
+
+/// The readings of a Micro QR code's format information that fit M`version`
+/// (mask 0 to 3), the likeliest first, their number (the rest is of no meaning),
+/// and the sum of all confidences.
+pub fn micro_formats(modules: &Modules, version: u8) -> ([Format; 64], usize, i32) {
+    let mut upright = [0i32; 15];
+    let mut turned = [0i32; 15];
+    let mut total = 0;
+    for bit in 0..15 {
+        let (x, y) = micro_format_place(bit);
+        upright[bit] = modules.get(x, y).into();
+        turned[bit] = modules.get(y, x).into();
+        total += i32::from(modules.get(x, y).unsigned_abs());
+    }
+    let mut all = [NOTHING; 64];
+    let mut count = 0;
+    for (soft, mirrored) in [(&upright, false), (&turned, true)] {
+        for (data, &word) in MICRO_FORMAT_WORDS.iter().enumerate() {
+            let (of, level) = MICRO_SYMBOLS[data >> 2];
+            if of == version {
+                all[count] = Format {
+                    level,
+                    mask: (data & 3) as u8,
+                    mirrored,
+                    score: correlate(word.into(), soft),
+                };
+                count += 1;
+            }
+        }
+    }
+    all[..count].sort_by_key(|reading| -reading.score);
+    (all, count, total)
 }
 
 /// The likeliest version (7 to 40) by the soft values of its information: `soft`

@@ -37,6 +37,13 @@ impl Layout {
         Some(slot.get_or_init(|| Layout::make(version)))
     }
 
+    /// The plan of Micro QR code version M1 to M4; `None` unless it is 1 to 4.
+    pub fn of_micro(version: u8) -> Option<&'static Layout> {
+        static LAYOUTS: [OnceLock<Layout>; 4] = [const { OnceLock::new() }; 4];
+        let slot = LAYOUTS.get(usize::from(version).checked_sub(1)?)?;
+        Some(slot.get_or_init(|| Layout::make_micro(version)))
+    }
+
     /// Modules in a row.
     pub fn side(&self) -> usize {
         self.side
@@ -90,14 +97,8 @@ impl Layout {
                 }
             }
         }
-        // Finder patterns with their separators.
-        for (left, top) in [(0, 0), (side - 7, 0), (0, side - 7)] {
-            for y in top.saturating_sub(1)..(top + 8).min(side) {
-                for x in left.saturating_sub(1)..(left + 8).min(side) {
-                    let ring = x.abs_diff(left + 3).max(y.abs_diff(top + 3));
-                    put(x, y, colour(ring != 2 && ring != 4));
-                }
-            }
+        for corner in [(0, 0), (side - 7, 0), (0, side - 7)] {
+            finder(side, corner, &mut put);
         }
         for bit in 0..15 {
             for (x, y) in format_places(side, bit) {
@@ -112,8 +113,31 @@ impl Layout {
                 }
             }
         }
+        Layout::with_order(side, kinds, Some(6))
+    }
+
+    /// A Micro QR code has one finder pattern, timing patterns along its upper and
+    /// left edges, and one copy of the format information (6.3.2, 7.9.2).
+    fn make_micro(version: u8) -> Layout {
+        let side = micro_side_of(version);
+        let mut kinds = vec![ModuleKind::Data; side * side].into_boxed_slice();
+        let mut put = |x: usize, y: usize, kind: ModuleKind| kinds[y * side + x] = kind;
+        for i in 0..side {
+            put(i, 0, colour(i % 2 == 0));
+            put(0, i, colour(i % 2 == 0));
+        }
+        finder(side, (0, 0), &mut put);
+        for bit in 0..15 {
+            let (x, y) = micro_format_place(bit);
+            put(x, y, ModuleKind::Format);
+        }
+        Layout::with_order(side, kinds, None)
+    }
+
+    /// `skip` is the column of a vertical timing pattern inside the symbol.
+    fn with_order(side: usize, kinds: Box<[ModuleKind]>, skip: Option<usize>) -> Layout {
         let places =
-            || zigzag(side, Some(6)).filter(|&(x, y)| kinds[y * side + x] == ModuleKind::Data);
+            || zigzag(side, skip).filter(|&(x, y)| kinds[y * side + x] == ModuleKind::Data);
         let order = places().map(|(x, y)| (y * side + x) as u16).collect();
         let flips = places()
             .map(|(x, y)| {
@@ -127,6 +151,20 @@ impl Layout {
             kinds,
             order,
             flips,
+        }
+    }
+}
+
+/// A finder pattern at `corner`, with as much of its separator as is inside.
+fn finder(
+    side: usize,
+    (left, top): (usize, usize),
+    put: &mut impl FnMut(usize, usize, ModuleKind),
+) {
+    for y in top.saturating_sub(1)..(top + 8).min(side) {
+        for x in left.saturating_sub(1)..(left + 8).min(side) {
+            let ring = x.abs_diff(left + 3).max(y.abs_diff(top + 3));
+            put(x, y, colour(ring != 2 && ring != 4));
         }
     }
 }
@@ -163,6 +201,16 @@ pub const fn side_of(version: u8) -> usize {
 pub fn version_of(side: usize) -> Option<u8> {
     let version = side.checked_sub(17)? / 4;
     ((1..=40).contains(&version) && side == 17 + 4 * version).then_some(version as u8)
+}
+
+/// Modules in a row of Micro QR code version M`version`.
+pub const fn micro_side_of(version: u8) -> usize {
+    9 + 2 * version as usize
+}
+
+/// The Micro QR code version with `side` modules in a row, if there is one.
+pub fn micro_version_of(side: usize) -> Option<u8> {
+    (1..=4).find(|&version| side == micro_side_of(version))
 }
 
 /// Rows and columns of the centres of the alignment patterns of `version`, in
@@ -217,11 +265,23 @@ pub fn format_places(side: usize, bit: usize) -> [(usize, usize); 2] {
     [first, second]
 }
 
+/// Column and row of bit `bit` (0 to 14) of a Micro QR code's format information
+/// (ISO/IEC 18004, 7.9.2).
+pub fn micro_format_place(bit: usize) -> (usize, usize) {
+    if bit < 7 { (8, bit + 1) } else { (15 - bit, 8) }
+}
+
 /// Columns and rows of bit `bit` (0 to 17) of the two copies of the version
 /// information (ISO/IEC 18004, 7.10): upper right, lower left.
 pub fn version_places(side: usize, bit: usize) -> [(usize, usize); 2] {
     let (along, across) = (side - 11 + bit % 3, bit / 3);
     [(along, across), (across, along)]
+}
+
+/// The QR code's data mask pattern that is pattern `mask` (0 to 3) of Micro QR
+/// codes (ISO/IEC 18004, table 10).
+pub fn micro_mask(mask: u8) -> u8 {
+    [1, 4, 6, 7][usize::from(mask & 3)]
 }
 
 /// Does data mask pattern `mask` (0 to 7) turn over the module in column `x`,
@@ -286,12 +346,28 @@ mod tests {
     }
 
     #[test]
+    fn micro_symbols_have_room_for_their_codewords() {
+        // ISO/IEC 18004, table 1: data modules of M1 to M4.
+        for (version, modules) in [(1, 36), (2, 80), (3, 132), (4, 192)] {
+            let layout = Layout::of_micro(version).expect("a version");
+            assert_eq!(layout.order().len(), modules);
+            assert_eq!(micro_version_of(layout.side()), Some(version));
+            assert_eq!(layout.kind(8, 0), ModuleKind::Dark);
+            assert_eq!(layout.kind(0, 9), ModuleKind::Light);
+            assert_eq!(layout.kind(7, 7), ModuleKind::Light);
+            assert_eq!(layout.kind(8, 8), ModuleKind::Format);
+        }
+        assert!(Layout::of_micro(0).is_none() && Layout::of_micro(5).is_none());
+    }
+
+    #[test]
     fn sides_and_versions() {
         assert_eq!(version_of(21), Some(1));
         assert_eq!(version_of(177), Some(40));
         assert_eq!(side_of(40), 177);
-        for side in [0, 16, 17, 20, 22, 23, 178, 181] {
+        for side in [0, 16, 18, 20, 22, 23, 178, 181] {
             assert_eq!(version_of(side), None);
+            assert_eq!(micro_version_of(side), None);
         }
     }
 }

@@ -17,14 +17,17 @@ mod risk;
 mod segments;
 
 pub use blocks::Blocks;
-pub use format::{Format, formats, likeliest_version, version as version_information};
+pub(in crate::qr) use format::micro_word;
+pub use format::{
+    Format, formats, likeliest_version, micro_formats, version as version_information,
+};
 pub use layout::{
-    Layout, ModuleKind, alignment_centres, format_places, masked, side_of, version_of,
-    version_places,
+    Layout, ModuleKind, alignment_centres, format_places, masked, micro_format_place, micro_mask,
+    micro_side_of, micro_version_of, side_of, version_of, version_places,
 };
 pub use risk::miscorrection;
 
-use super::code::{Code, Method, Symbology};
+use super::code::{Code, EcLevel, Method, Symbology};
 use super::modules::Modules;
 use bits::Bits;
 use codewords::{Codewords, Outcome};
@@ -117,80 +120,164 @@ impl Decoder {
     /// [`Method::Plain`]). Everything else in `code` stays as it is; after an
     /// error these too are of no meaning.
     ///
+    /// Sides of 11 to 17 are Micro QR codes: `mask` is then their own number, 0 to
+    /// 3, and M1, which has no level, is told as L. M1 detects errors and corrects
+    /// none; one picture of it is a poor witness (see [`Decoder::risk`]).
+    ///
     /// Upright and mirrored symbols are told apart by their format information:
     /// for a mirrored one `modules` has rows and columns exchanged, which is how
     /// a sampler sees it that takes corners in the order of an upright one.
     pub fn decode(&mut self, modules: &Modules, code: &mut Code) -> Result<(), DecodeError> {
         self.risk = 0.0;
         let side = modules.side();
-        let (version, layout) = version_of(side)
-            .and_then(|version| Some((version, Layout::of(version)?)))
-            .ok_or(DecodeError::NotASymbol(side))?;
-        let (formats, total) = format::formats(modules);
+        let kind = Kind::of(side).ok_or(DecodeError::NotASymbol(side))?;
+        let (formats, count, total) = kind.formats(modules);
         let best = formats[0].score;
         if best <= 0 || (best as f32) < FORMAT_SURE * total as f32 {
             return Err(DecodeError::Format);
         }
-        let likely = formats
+        let likely = formats[..count]
             .iter()
             .take(MAX_FORMATS)
             .take_while(|format| format.score > 0 && best - format.score <= FORMAT_MARGIN);
         let mut error = DecodeError::Checksum;
         for format in likely {
-            let blocks = Blocks::of(version, format.level).ok_or(DecodeError::Format)?;
-            self.codewords
-                .gather(modules, layout, format.mask, format.mirrored);
-            let limits = [self.limit, (self.limit * PADDING_CREDIT).min(1e-2)];
-            let outcome = match self.codewords.correct(&blocks, limits) {
-                Ok(outcome) => outcome,
-                Err(spent) => {
-                    self.risk += spent;
-                    continue;
-                }
-            };
-            let mut bits = Bits::new(&self.codewords.data);
-            let dialect = Dialect::qr(version);
-            let meant = segments::read(&mut bits, &dialect, &mut self.texts, &mut code.content);
-            let Some(meant) = meant else {
-                self.risk += outcome.risk;
-                error = DecodeError::Content;
-                continue;
-            };
-            let Some(vouched) = padding(&self.codewords, meant.div_ceil(8)) else {
-                self.risk += outcome.risk;
-                continue;
-            };
-            let risk = outcome.risk * 256f64.powi(-vouched);
-            self.risk += risk;
-            if outcome.doubtful && risk > self.limit {
-                continue;
+            match self.decode_as(kind, format, modules, code) {
+                Some(Ok(())) => return Ok(()),
+                Some(Err(worse)) => error = worse,
+                None => {}
             }
-            code.symbology = Symbology::Qr;
-            code.version = version;
-            code.level = format.level;
-            code.mask = format.mask;
-            code.mirrored = format.mirrored;
-            tell(code, &outcome);
-            return Ok(());
         }
         // A wrong side is a likelier cause than damage where the symbol says so
         // itself: words are eight bits apart in each of two copies.
-        match format::version(modules) {
-            Some((said, margin)) if said != version && margin > 8 * 127 => {
+        match (kind, format::version(modules)) {
+            (Kind::Qr(version), Some((said, margin))) if said != version && margin > 8 * 127 => {
                 Err(DecodeError::Version(said))
             }
             _ => Err(error),
         }
     }
+
+    /// Decodes under one reading of the format information. `None` is the
+    /// checksum that does not fit.
+    fn decode_as(
+        &mut self,
+        kind: Kind,
+        format: &Format,
+        modules: &Modules,
+        code: &mut Code,
+    ) -> Option<Result<(), DecodeError>> {
+        let blocks = kind.blocks(format.level)?;
+        let mask = kind.mask(format.mask);
+        self.codewords
+            .gather(modules, kind.layout()?, &blocks, mask, format.mirrored);
+        let limits = [self.limit, (self.limit * PADDING_CREDIT).min(1e-2)];
+        let outcome = match self.codewords.correct(&blocks, limits) {
+            Ok(outcome) => outcome,
+            Err(spent) => {
+                self.risk += spent;
+                return None;
+            }
+        };
+        // Correction that put something into the half codeword that is not there
+        // has erred.
+        if blocks.half && self.codewords.data.last().is_none_or(|last| last & 15 != 0) {
+            self.risk += outcome.risk;
+            return None;
+        }
+        let mut bits = Bits::new(&self.codewords.data, blocks.data_bits());
+        let meant = segments::read(
+            &mut bits,
+            &kind.dialect(),
+            &mut self.texts,
+            &mut code.content,
+        );
+        let Some(meant) = meant else {
+            self.risk += outcome.risk;
+            return Some(Err(DecodeError::Content));
+        };
+        let padded = blocks.data_bits() / 8;
+        let Some(vouched) = padding(&self.codewords, meant.div_ceil(8)..padded) else {
+            self.risk += outcome.risk;
+            return None;
+        };
+        let risk = outcome.risk * 256f64.powi(-vouched);
+        self.risk += risk;
+        if outcome.doubtful && risk > self.limit {
+            return None;
+        }
+        (code.symbology, code.version) = match kind {
+            Kind::Qr(version) => (Symbology::Qr, version),
+            Kind::Micro(version) => (Symbology::MicroQr, version),
+        };
+        code.level = format.level;
+        code.mask = format.mask;
+        code.mirrored = format.mirrored;
+        tell(code, &outcome);
+        Some(Ok(()))
+    }
 }
 
-/// How many padding codewords (from `start` on) correction made right out of what
+/// What a square may be, by its side.
+#[derive(Clone, Copy)]
+enum Kind {
+    Qr(u8),
+    Micro(u8),
+}
+
+impl Kind {
+    fn of(side: usize) -> Option<Kind> {
+        let qr = version_of(side).map(Kind::Qr);
+        qr.or_else(|| micro_version_of(side).map(Kind::Micro))
+    }
+
+    fn formats(self, modules: &Modules) -> ([Format; 64], usize, i32) {
+        match self {
+            Kind::Qr(_) => {
+                let (all, total) = format::formats(modules);
+                (all, all.len(), total)
+            }
+            Kind::Micro(version) => format::micro_formats(modules, version),
+        }
+    }
+
+    fn layout(self) -> Option<&'static Layout> {
+        match self {
+            Kind::Qr(version) => Layout::of(version),
+            Kind::Micro(version) => Layout::of_micro(version),
+        }
+    }
+
+    fn blocks(self, level: EcLevel) -> Option<Blocks> {
+        match self {
+            Kind::Qr(version) => Blocks::of(version, level),
+            Kind::Micro(version) => Blocks::of_micro(version, level),
+        }
+    }
+
+    fn mask(self, mask: u8) -> u8 {
+        match self {
+            Kind::Qr(_) => mask,
+            Kind::Micro(_) => micro_mask(mask),
+        }
+    }
+
+    fn dialect(self) -> Dialect {
+        match self {
+            Kind::Qr(version) => Dialect::qr(version),
+            Kind::Micro(version) => Dialect::micro(version),
+        }
+    }
+}
+
+/// How many padding codewords (those in `range`) correction made right out of what
 /// was wrong or unknown: chance does that once in 256 times for each. `None` if
 /// it left some wrong though those that it did not touch are right: then it is
 /// correction that erred. Padding of its own kind, as some encoders write it,
 /// says nothing (ISO/IEC 18004, 7.4.10).
-fn padding(codewords: &Codewords, start: usize) -> Option<i32> {
-    let pads = codewords.data.iter().zip(&codewords.changed).skip(start);
+fn padding(codewords: &Codewords, range: std::ops::Range<usize>) -> Option<i32> {
+    let all = codewords.data.iter().zip(&codewords.changed);
+    let pads = all.take(range.end).skip(range.start);
     let (mut made_right, mut made_wrong, mut found_wrong) = (0, 0, 0);
     for ((&value, &changed), right) in pads.zip([0xec, 0x11].into_iter().cycle()) {
         match (changed, value == right) {

@@ -59,6 +59,13 @@ const QR_MODES: [Option<Mode>; 16] = [
     None,
 ];
 
+const MICRO_MODES: [Option<Mode>; 4] = [
+    Some(Mode::Numeric),
+    Some(Mode::Alphanumeric),
+    Some(Mode::Byte),
+    Some(Mode::Kanji),
+];
+
 impl Dialect {
     /// That of QR code `version` 1 to 40 (tables 2 and 3).
     pub fn qr(version: u8) -> Dialect {
@@ -71,6 +78,18 @@ impl Dialect {
                 27.. => [14, 13, 16, 12],
             },
             modes: &QR_MODES,
+        }
+    }
+
+    /// That of Micro QR code M`version`. Its terminator is that of a numeric
+    /// segment without characters.
+    pub fn micro(version: u8) -> Dialect {
+        let v = usize::from(version.clamp(1, 4));
+        Dialect {
+            mode_bits: v - 1,
+            terminator_bits: 2 * v + 1,
+            counts: [2 + v, 1 + v, 1 + v, v],
+            modes: &MICRO_MODES,
         }
     }
 }

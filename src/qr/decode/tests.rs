@@ -151,12 +151,152 @@ fn character_sets_declared_and_guessed() {
     assert_eq!(cut.text, "ああ");
 }
 
+/// Micro QR codes drawn by another encoder, read by another decoder.
+#[test]
+fn micro_symbols_of_other_makers() {
+    for (text, version, level, mask, picture) in [
+        (
+            "12345",
+            1,
+            EcLevel::L,
+            2,
+            "#######.#.#/#.....#.##./#.###.#.#../#.###.#..../#.###.#.###/#.....#..##/#######.#../\
+             .........##/##..###..##/.#.#...##../####.....##",
+        ),
+        (
+            "01234567",
+            2,
+            EcLevel::L,
+            1,
+            "#######.#.#.#/#.....#.###.#/#.###.#..##.#/#.###.#..####/#.###.#.###../#.....#.#...#/\
+             #######..####/.........##../##.#....#...#/.##.#.#.#.#.#/###..#######./...#.#....##./\
+             ###.#..##.###",
+        ),
+        (
+            "AB12",
+            2,
+            EcLevel::M,
+            0,
+            "#######.#.#.#/#.....#.#####/#.###.#.####./#.###.#....../#.###.#..####/#.....#.#.#.#/\
+             #######..###./..........##./###..#######./..#.#..###.##/#..###.....##/...#.#..#..../\
+             ##.####...#..",
+        ),
+        (
+            "12345678901234567890",
+            3,
+            EcLevel::L,
+            2,
+            "#######.#.#.#.#/#.....#.......#/#.###.#.###.##./#.###.#.#.#..##/#.###.#..#.#.../\
+             #.....#.#.##.##/#######..#.###./..........#.#.#/######....###.#/.##########..#./\
+             #..##.#...###.#/.#.##..#..##.../##.#......##.#./...#..####.#.#./###..#..#...##.",
+        ),
+        (
+            "abcdef",
+            3,
+            EcLevel::M,
+            1,
+            "#######.#.#.#.#/#.....#.#..#.##/#.###.#.......#/#.###.#....###./#.###.#.#.####./\
+             #.....#..#..###/#######.##....#/........#.####./#.....###..##.#/...#####...####/\
+             #.#.#...###...#/..###....#####./###.#..##..###./....#...#.....#/###..#.#.###..#",
+        ),
+        (
+            "Beltscan 4",
+            4,
+            EcLevel::M,
+            2,
+            "#######.#.#.#.#.#/#.....#.....#.#../#.###.#.###.#.#../#.###.#.#.#.###../\
+             #.###.#..#.##.#../#.....#..#.###.##/#######.##..#...#/........####.##.#/\
+             #.#.####.##.#.#.#/.#..####..#.###../#.####..#####..#./.....##..###....#/\
+             ##...###...##...#/.###.#..##....#.#/#...##.##..#.###./.#.#.#.##.#...#.#/\
+             #####..####.###..",
+        ),
+        (
+            "123456789",
+            4,
+            EcLevel::Q,
+            2,
+            "#######.#.#.#.#.#/#.....#.#..####.#/#.###.#..##..##.#/#.###.#.#.#.#...#/\
+             #.###.#.##.#...../#.....#...##...../#######..##..##../.........######.#/\
+             #.#####.######..#/..##..###.#.#.##./#......##.#...#.#/.#.#....##.#....#/\
+             ###..##......###./.#..#....#.##..../#..##.####..###.#/.#.#..##..####..#/\
+             ###.####.####.##.",
+        ),
+    ] {
+        let rows: Vec<&str> = picture.split('/').collect();
+        let mut modules = Modules::default();
+        modules.reset(rows.len());
+        for (y, row) in rows.iter().enumerate() {
+            for (x, module) in row.bytes().enumerate() {
+                modules.set(x, y, if module == b'#' { 127 } else { -127 });
+            }
+        }
+        for mirrored in [false, true] {
+            let read = decode(&modules).unwrap_or_else(|e| panic!("{text}: {e:?}"));
+            assert_eq!(read.content.text, text);
+            assert_eq!(read.symbology, Symbology::MicroQr);
+            assert_eq!(
+                (read.version, read.level, read.mask),
+                (version, level, mask)
+            );
+            assert_eq!((read.mirrored, read.corrected), (mirrored, 0));
+            modules.transpose();
+        }
+    }
+}
+
+/// Every bound of table 9 for Micro QR codes: damage within it is put right.
+#[test]
+fn damaged_micro_symbols_read_back() {
+    let mut random = fastrand::Rng::with_seed(10);
+    for (version, levels) in [(2, &LEVELS[..2]), (3, &LEVELS[..2]), (4, &LEVELS[..3])] {
+        for &(level, _) in levels {
+            let blocks = Blocks::of_micro(version, level).expect("there is one");
+            let order = Layout::of_micro(version).expect("a version").order();
+            let whole = crate::qr::encode_micro("123", level, Some(version)).expect("fits");
+            for _ in 0..200 {
+                let mut modules = whole.modules();
+                let erased = random.usize(0..=blocks.capacity());
+                let errors = (blocks.capacity() - erased) / 2;
+                let places = random.choose_multiple(0..blocks.codewords, erased + errors);
+                for (i, place) in places.into_iter().enumerate() {
+                    // Codewords after one of four bits begin four modules earlier.
+                    let half = blocks.half && place >= blocks.data();
+                    let short = blocks.half && place == blocks.data() - 1;
+                    let first = place * 8 - if half { 4 } else { 0 };
+                    let count = if short { 4 } else { 8 };
+                    let wrong = random.usize(0..count);
+                    for (bit, &index) in order[first..first + count].iter().enumerate() {
+                        let (x, y) = (
+                            usize::from(index) % modules.side(),
+                            usize::from(index) / modules.side(),
+                        );
+                        if i < erased {
+                            modules.set(x, y, 0);
+                        } else if bit == wrong || random.bool() {
+                            modules.set(x, y, -modules.get(x, y));
+                        }
+                    }
+                }
+                let mut read = Code::default();
+                let mut decoder = Decoder::new();
+                decoder.set_limit(1.0 + 1e-9);
+                assert_eq!(
+                    decoder.decode(&modules, &mut read),
+                    Ok(()),
+                    "M{version} {level:?}"
+                );
+                assert_eq!(read.content.text, "123", "M{version} {level:?} {erased}");
+            }
+        }
+    }
+}
+
 #[test]
 fn odd_squares_are_refused() {
     let mut modules = Modules::default();
     for side in 0..=177 {
         modules.reset(side);
-        let expected = match version_of(side) {
+        let expected = match version_of(side).or(micro_version_of(side)) {
             Some(_) => DecodeError::Format,
             None => DecodeError::NotASymbol(side),
         };
@@ -355,7 +495,7 @@ proptest! {
     fn random_segments_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), version in 1..=40u8) {
         let mut content = Content::default();
         let mut texts = charset::Texts::default();
-        let _ = segments::read(&mut Bits::new(&bytes), &Dialect::qr(version), &mut texts, &mut content);
+        let _ = segments::read(&mut Bits::new(&bytes, bytes.len() * 8), &Dialect::qr(version), &mut texts, &mut content);
         prop_assert!(content.text.len() <= 8 * bytes.len() + 16);
     }
 }

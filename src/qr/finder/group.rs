@@ -165,7 +165,7 @@ fn triple(
     let aside: Point = at(down.index.into()) - at(corner);
     let lengths = along.length() * aside.length();
     let cosine = along.dot(aside) / lengths;
-    if cosine.abs() > 0.7 || along.cross(aside) <= 0.0 {
+    if cosine.abs() > 0.9 || along.cross(aside) <= 0.0 {
         return None;
     }
     let differ = (right.modules / down.modules).ln().abs();
@@ -175,7 +175,10 @@ fn triple(
         return None;
     }
     let side = (right.modules + down.modules) / 2.0 + 7.0;
-    let cost = rank(right) + rank(down) + 3.0 * differ + cosine.abs();
+    let rough = |index: usize| finders[index].roughness;
+    let roughness =
+        rough(corner) + rough(right.index.into()) + rough(down.index.into());
+    let cost = roughness + rank(right) + rank(down) + 3.0 * differ + 0.5 * cosine.abs();
     (cost < MOST_COST).then_some(Triple {
         corner: corner as u16,
         right: right.index,
@@ -202,6 +205,7 @@ mod tests {
             light: 220.0,
             edge: 1.0,
             squareness: 1.0,
+            roughness: 0.0,
         }
     }
 

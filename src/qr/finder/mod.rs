@@ -31,8 +31,6 @@ pub struct FinderPattern {
     pub module: f32,
     /// Light on dark.
     pub inverted: bool,
-    /// Pyramid level on which it was found.
-    pub level: usize,
     /// Grey value of its dark modules (of its light ones, if inverted, counted
     /// from 255 down: always less than `light`).
     pub dark: f32,
@@ -42,6 +40,9 @@ pub struct FinderPattern {
     pub edge: f32,
     /// 1 for a square, 0 for a disc: how far `u` and `v` can be trusted.
     pub squareness: f32,
+    /// How far the rings are from 3:5:7, in modules, root mean square; a
+    /// direction that shows no rings counts as half a module.
+    pub roughness: f32,
 }
 
 impl FinderPattern {

@@ -8,7 +8,9 @@ use crate::geometry::Point;
 use crate::optics::{Sampler, TILE, Threshold};
 
 /// Most finder patterns that are kept of one frame.
-pub const MOST_FINDERS: usize = 2048;
+pub const MOST_FINDERS: usize = 4096;
+/// … and of one level: texture of one size must not crowd out the others.
+const MOST_ON_LEVEL: usize = 768;
 /// Every how many rows are scanned. The core of a finder pattern is three
 /// modules high: with modules of 1.5 pixels two rows still cross it.
 const ROW_STEP: usize = 2;
@@ -40,6 +42,7 @@ pub struct Finders {
     limits: Vec<u8>,
     bits: BitRow,
     measure: Measure,
+    room: usize,
     /// Work since [`Finders::start`].
     pub work: ScanWork,
 }
@@ -79,6 +82,7 @@ impl Finders {
         limits.resize(luma.width(), 0);
         let longest = if last { i32::MAX } else { LONGEST };
         let view = View { luma, threshold };
+        self.room = (self.found.len() + MOST_ON_LEVEL).min(MOST_FINDERS);
         let mut tiles = usize::MAX;
         for y in (ROW_STEP / 2..luma.height()).step_by(ROW_STEP) {
             if tiles != y / TILE {
@@ -94,7 +98,7 @@ impl Finders {
                     return;
                 }
                 let x = end - runs[4] - runs[3] - (runs[2] + 1) / 2;
-                self.consider(&view, &sampler, level, (x, y as i32), length, !dark);
+                self.consider(&view, &sampler, (x, y as i32), length, !dark);
             });
         }
         self.limits = limits;
@@ -106,7 +110,6 @@ impl Finders {
         &mut self,
         view: &View<'_>,
         sampler: &Sampler<'_>,
-        level: usize,
         (x, y): (i32, i32),
         length: i32,
         inverted: bool,
@@ -114,7 +117,7 @@ impl Finders {
         let pixel = sampler.pixel();
         let place = |x: f32, y: f32| Point::new((x + 0.5) * pixel, (y + 0.5) * pixel);
         let module = length as f32 / 7.0 * pixel;
-        if self.found.len() >= MOST_FINDERS
+        if self.found.len() >= self.room
             || self.claimed(place(x as f32, y as f32), module, inverted)
         {
             return;
@@ -139,7 +142,7 @@ impl Finders {
         self.work.measured += 1;
         let Some(finder) = self
             .measure
-            .finder(sampler, level, centre, module, inverted)
+            .finder(sampler, centre, module, inverted)
         else {
             return;
         };

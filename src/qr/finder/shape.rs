@@ -48,7 +48,6 @@ impl Measure {
     pub fn finder(
         &self,
         sampler: &Sampler<'_>,
-        level: usize,
         centre: Point,
         module: f32,
         inverted: bool,
@@ -82,6 +81,10 @@ impl Measure {
         }
         let edge = traces.iter().flatten().map(|t| t.edge).sum::<f32>()
             / traces.iter().flatten().count() as f32;
+        let rough: f32 = traces
+            .iter()
+            .map(|trace| trace.as_ref().map_or(0.25, |t| t.off * t.off))
+            .sum();
         let mut outline = [Point::default(); RAYS];
         let mut used = 0;
         for (k, along) in self.directions.iter().enumerate() {
@@ -108,11 +111,11 @@ impl Measure {
             v,
             module: area.sqrt(),
             inverted,
-            level,
             dark,
             light,
             edge,
             squareness: outline.squareness,
+            roughness: (rough / RAYS as f32).sqrt(),
         })
     }
 
@@ -159,6 +162,8 @@ struct Trace {
     radius: f32,
     /// Length of the first edge from 25 % to 75 %, in pixels.
     edge: f32,
+    /// Distance of the first two borders from where they should be, in modules.
+    off: f32,
 }
 
 impl Ray {
@@ -212,6 +217,7 @@ impl Ray {
         };
         Some(Trace {
             radius,
+            off: ((core - 1.5 * radius).abs() + (inner - 2.5 * radius).abs()) / radius,
             edge: if high > low { high - low } else { 0.0 },
         })
     }
@@ -344,7 +350,7 @@ mod tests {
             let sampler = Sampler::new(luma, 0).expect("not empty");
             let rough = Point::new(41.0, 39.0);
             let found = measure
-                .finder(&sampler, 0, rough, 3.5, false)
+                .finder(&sampler, rough, 3.5, false)
                 .expect("a finder pattern");
             assert!(found.centre.distance(centre) < 0.15, "{degrees}: {found:?}");
             let off = (0..4)
@@ -374,7 +380,7 @@ mod tests {
             let sampler = Sampler::new(luma, 0).expect("not empty");
             for x in 20..60 {
                 let rough = Point::new(x as f32, 40.0);
-                assert!(measure.finder(&sampler, 0, rough, 4.0, false).is_none());
+                assert!(measure.finder(&sampler, rough, 4.0, false).is_none());
             }
         }
     }

@@ -5,8 +5,12 @@ use super::mesh::Mesh;
 use super::solve::{Pair, fit};
 use crate::geometry::{Homography, Point, Quad};
 use crate::optics::Sampler;
-use crate::qr::decode::alignment_centres;
+use crate::qr::decode::{alignment_centres, likeliest_version, side_of};
 use crate::qr::finder::{FinderPattern, Triple};
+
+/// By how much a version must be likelier than the next one: two words are 8
+/// bits apart, 16 times 127 in one clean copy.
+const VERSION_MARGIN: i32 = 9 * 127;
 
 /// A symbol's grid in the picture.
 #[derive(Clone, Copy, Debug)]
@@ -169,24 +173,55 @@ impl<'a> Locator<'a> {
         ((row + column) / 2.0).max(row.max(column) - 0.25)
     }
 
+    /// The side that the version information tells: it stands next to two of the
+    /// finder patterns, so it is read from there without a grid.
+    fn told_side(&self, estimate: f32) -> Option<usize> {
+        if estimate < 40.0 {
+            return None;
+        }
+        let middle = (self.dark + self.light) / 2.0;
+        let scale = 254.0 / (self.light - self.dark).max(1.0);
+        let soft = |at: Point| ((middle - self.value(at)) * scale).clamp(-127.0, 127.0) as i32;
+        let [_, right, down] = &self.patterns;
+        let (mut upper, mut lower, mut both) = ([0; 18], [0; 18], [0; 18]);
+        for bit in 0..18 {
+            let (along, across) = ((bit % 3) as f32 - 7.0, (bit / 3) as f32 - 3.0);
+            upper[bit] = soft(right.centre + right.x * along + right.y * across);
+            lower[bit] = soft(down.centre + down.x * across + down.y * along);
+            both[bit] = upper[bit] + lower[bit];
+        }
+        [both, upper, lower].iter().find_map(|soft| {
+            let (version, margin) = likeliest_version(soft);
+            let side = side_of(version);
+            let near = (side as f32 / estimate).ln().abs() < 0.2;
+            (near && margin > VERSION_MARGIN).then_some(side)
+        })
+    }
+
     /// Sides in the order in which they are to be tried, with their timing
     /// scores; `estimate` is what the distances tell.
     pub fn sides(&self, estimate: f32) -> impl Iterator<Item = (usize, f32)> + use<> {
         let reach = (estimate * 0.07).max(5.0);
         let mut best = [(0usize, f32::MIN); 3];
+        let told = self.told_side(estimate);
         let first = (((estimate - reach - 17.0) / 4.0).ceil() as i32).clamp(1, 40);
         let last = (((estimate + reach - 17.0) / 4.0).floor() as i32).clamp(first, 40);
         for version in first..=last {
             let side = 17 + 4 * version as usize;
             let score = self.timing(side);
             // Of equals, the one that distances favour.
+            if told == Some(side) {
+                continue;
+            }
             let rank = score - 0.1 * (side as f32 - estimate).abs() / reach;
             if let Some(place) = best.iter().position(|kept| rank > kept.1) {
                 best[place..].rotate_right(1);
                 best[place] = (side, rank);
             }
         }
-        best.into_iter().filter(|kept| kept.0 != 0)
+        let told = told.map(|side| (side, 1.0));
+        told.into_iter()
+            .chain(best.into_iter().filter(|kept| kept.0 != 0))
     }
 
     /// The grid of a symbol of `side` modules.

@@ -1,0 +1,139 @@
+//! Reading one file: from its path to the line that tells of it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::inputs::Input;
+use super::overlay;
+use super::report::{Failure, Found, Style, Told};
+use super::video::Video;
+use crate::camera::picture;
+use crate::frame::Luma;
+use crate::qr::{Code, Reader, ReaderOptions, Reads};
+
+/// A reader with what it needs; each thread has one.
+pub(super) struct Desk {
+    options: ReaderOptions,
+    reader: Reader,
+    reads: Reads,
+    style: Style,
+    overlay: Option<PathBuf>,
+}
+
+impl Desk {
+    /// Tells in `style`, and draws into the folder `overlay`.
+    pub(super) fn new(options: ReaderOptions, style: Style, overlay: Option<PathBuf>) -> Self {
+        Self {
+            reader: Reader::new(options.clone()),
+            options,
+            reads: Reads::default(),
+            style,
+            overlay,
+        }
+    }
+
+    /// Reads the file that is number `index` of all.
+    pub(super) fn read(&mut self, index: usize, input: &Input) -> Told {
+        match input {
+            Input::Picture(path) => self.picture(index, path),
+            Input::Video(path) => self.video(path),
+        }
+    }
+
+    fn picture(&mut self, index: usize, path: &Path) -> Told {
+        let file = path.to_string_lossy();
+        let picture = match picture::load(path) {
+            Ok(picture) => picture,
+            Err(error) => {
+                return self
+                    .style
+                    .unopened(&file, error.reason(), error.to_string());
+            }
+        };
+        let Some(took) = self.luma(picture.view()) else {
+            return self.style.panicked(&file, picture.view());
+        };
+        let mut told = self.style.read(Found {
+            file: &file,
+            size: (picture.width, picture.height),
+            frames: None,
+            took,
+            codes: self.reads.codes.iter().collect(),
+            failure: self.failure(),
+        });
+        if let Some(folder) = &self.overlay {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            let drawn = folder.join(format!("{:05}-{name}.png", index + 1));
+            if let Err(error) = overlay::write(&drawn, picture.view(), &self.reads) {
+                log::error!("cannot write {}: {error}", drawn.display());
+                told.opened = false;
+            }
+        }
+        told
+    }
+
+    /// A video is told like a picture that shows what all its frames show: each
+    /// content once, as the first frame that has it.
+    fn video(&mut self, path: &Path) -> Told {
+        let file = path.to_string_lossy();
+        let mut video = match Video::open(path, None) {
+            Ok(video) => video,
+            Err(error) => return self.style.unopened(&file, "not_an_image", error),
+        };
+        let mut codes: Vec<Code> = Vec::new();
+        let (mut size, mut frames, mut took) = ((0, 0), 0, Duration::ZERO);
+        let mut failure = None;
+        loop {
+            let frame = match video.next() {
+                Ok(Some(frame)) => frame,
+                Ok(None) => break,
+                Err(error) => return self.style.unopened(&file, "not_an_image", error),
+            };
+            let Some(spent) = self.luma(frame.luma()) else {
+                return self.style.panicked(&file, frame.luma());
+            };
+            size = (frame.width(), frame.height());
+            frames += 1;
+            took += spent;
+            for code in self.reads.codes.iter() {
+                let same = |known: &Code| {
+                    known.symbology == code.symbology && known.content == code.content
+                };
+                if !codes.iter().any(same) {
+                    codes.push(code.clone());
+                }
+            }
+            failure = self.failure().or(failure);
+        }
+        self.style.read(Found {
+            file: &file,
+            size,
+            frames: Some(frames),
+            took,
+            failure: failure.filter(|_| codes.is_empty()),
+            codes: codes.iter().collect(),
+        })
+    }
+
+    /// Why the last plane showed nothing.
+    fn failure(&self) -> Option<Failure> {
+        let reason = self.reads.failure?;
+        Some(Failure::of(reason, self.reads.unread.len()))
+    }
+
+    /// Reads one plane into `self.reads`. `None` if the reader panicked: it is
+    /// replaced, since nothing is known of its state.
+    fn luma(&mut self, luma: Luma<'_>) -> Option<Duration> {
+        let start = Instant::now();
+        let (reader, reads) = (&mut self.reader, &mut self.reads);
+        let result = catch_unwind(AssertUnwindSafe(|| reader.read(luma, &[], reads)));
+        let took = start.elapsed();
+        if result.is_err() {
+            self.reader = Reader::new(self.options.clone());
+            self.reads = Reads::default();
+            return None;
+        }
+        Some(took)
+    }
+}

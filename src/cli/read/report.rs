@@ -1,0 +1,202 @@
+//! What is told of a file: a JSON line, or text for people.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::frame::Luma;
+use crate::item::CodeView;
+use crate::qr::{Code, Reason};
+
+/// JSON lines, or text for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Style {
+    /// One object a line.
+    Json,
+    /// A line for the file and one for each code.
+    Text,
+}
+
+/// What is to be printed of one file.
+pub(super) struct Told {
+    /// Whole lines.
+    pub(super) text: String,
+    /// Whether the file could be opened and all was well.
+    pub(super) opened: bool,
+}
+
+/// Why nothing was read.
+#[derive(Serialize)]
+pub(super) struct Failure {
+    reason: &'static str,
+    detail: Cow<'static, str>,
+}
+
+/// What was found in a file.
+pub(super) struct Found<'a> {
+    /// Its name.
+    pub(super) file: &'a str,
+    /// Width and height in pixels.
+    pub(super) size: (usize, usize),
+    /// Of a video: its frames.
+    pub(super) frames: Option<u64>,
+    /// From luma plane to result, all frames together.
+    pub(super) took: Duration,
+    /// The codes.
+    pub(super) codes: Vec<&'a Code>,
+    /// Why there are none.
+    pub(super) failure: Option<Failure>,
+}
+
+/// The line of `--jsonl`.
+#[derive(Serialize)]
+struct Line<'a> {
+    file: &'a str,
+    width: Option<usize>,
+    height: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frames: Option<u64>,
+    ms: Option<f64>,
+    codes: Vec<CodeView<'a>>,
+    /// Texts beside the codes.
+    ocr: [(); 0],
+    failure: Option<Failure>,
+}
+
+impl Failure {
+    /// For a picture in which `unread` symbols were located and none was read.
+    pub(super) fn of(reason: Reason, unread: usize) -> Self {
+        let detail = match reason {
+            Reason::NoFinder => "no finder pattern stands out",
+            Reason::LowContrast => "too little contrast: more light, or darker print",
+            Reason::Blur => "blurred: a shorter exposure, or a sharper focus",
+            Reason::Glare => "modules are saturated: less light, or from another angle",
+            Reason::Damage => "more modules are wrong than error correction can mend",
+            Reason::TooSmall => "modules are too small: a larger code, or more pixels",
+        };
+        let detail = match unread {
+            0 => Cow::Borrowed(detail),
+            1 => Cow::Owned(format!("1 code located, not read: {detail}")),
+            _ => Cow::Owned(format!("{unread} codes located, none read: {detail}")),
+        };
+        Self {
+            reason: reason.name(),
+            detail,
+        }
+    }
+}
+
+impl Style {
+    /// Tells what was found.
+    pub(super) fn read(self, found: Found<'_>) -> Told {
+        let ms = found.took.as_secs_f64() * 1e3;
+        let text = match self {
+            Style::Json => json(&Line {
+                file: found.file,
+                width: Some(found.size.0),
+                height: Some(found.size.1),
+                frames: found.frames,
+                ms: Some((ms * 1e3).round() / 1e3),
+                codes: found.codes.iter().map(|&code| code.into()).collect(),
+                ocr: [],
+                failure: found.failure,
+            }),
+            Style::Text => people(&found, ms),
+        };
+        Told { text, opened: true }
+    }
+
+    /// Tells why the file is no picture.
+    pub(super) fn unopened(self, file: &str, reason: &'static str, detail: String) -> Told {
+        let text = match self {
+            Style::Json => json(&Line {
+                file,
+                width: None,
+                height: None,
+                frames: None,
+                ms: None,
+                codes: Vec::new(),
+                ocr: [],
+                failure: Some(Failure {
+                    reason,
+                    detail: detail.into(),
+                }),
+            }),
+            Style::Text => format!("{file}: {detail}\n"),
+        };
+        Told {
+            text,
+            opened: false,
+        }
+    }
+
+    /// Tells of a picture that the reader cannot cope with.
+    pub(super) fn panicked(self, file: &str, luma: Luma<'_>) -> Told {
+        let told = self.read(Found {
+            file,
+            size: (luma.width(), luma.height()),
+            frames: None,
+            took: Duration::ZERO,
+            codes: Vec::new(),
+            failure: Some(Failure {
+                reason: Reason::Damage.name(),
+                detail: "the reader failed on this picture, which is a fault of beltscan's: \
+                         please report it with the picture"
+                    .into(),
+            }),
+        });
+        Told {
+            opened: false,
+            ..told
+        }
+    }
+}
+
+fn json(line: &Line<'_>) -> String {
+    // Plain data: nothing in it can fail to be written.
+    let mut text = serde_json::to_string(line).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+fn people(found: &Found<'_>, ms: f64) -> String {
+    let (width, height) = found.size;
+    let frames = found
+        .frames
+        .map_or(String::new(), |count| format!("{count} frames, "));
+    let mut text = format!("{} ({frames}{width}x{height}, {ms:.1} ms): ", found.file);
+    // Writing to a String cannot fail.
+    let _ = match (&found.failure, found.codes.len()) {
+        (Some(failure), _) => {
+            writeln!(text, "nothing read: {}: {}", failure.reason, failure.detail)
+        }
+        (None, 1) => writeln!(text, "1 code"),
+        (None, count) => writeln!(text, "{count} codes"),
+    };
+    for (index, code) in found.codes.iter().enumerate() {
+        let centre = code.corners.centre();
+        let _ = writeln!(
+            text,
+            "  {} {} {}-{} at {:.0},{:.0}: {}",
+            index + 1,
+            code.symbology.name(),
+            code.version,
+            code.level.name(),
+            centre.x,
+            centre.y,
+            payload(code)
+        );
+    }
+    text
+}
+
+/// The text, quoted so that control characters cannot play with the terminal.
+fn payload(code: &Code) -> String {
+    if code.content.is_text {
+        format!("{:?}", code.content.text)
+    } else {
+        format!("{} bytes that are no text", code.content.bytes.len())
+    }
+}
