@@ -5,9 +5,10 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use super::feed::{Feed, Fixed, Framing, Jpegs, Keep, Next, Shot};
+use super::feed::{Feed, Fixed, Framing, Jpegs, Next};
 use super::mjpeg::{self, Decoded};
 use super::plane::{Packing, copy_luma};
+use super::slot::{Keep, Shot};
 use super::{CameraError, CameraErrorKind, Grab, Source, clock};
 use crate::config::{CameraPlan, PipeFormat};
 use crate::frame::{Frame, Pool};
