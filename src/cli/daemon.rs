@@ -37,6 +37,7 @@ pub struct Daemon {
     plan: Arc<Plan>,
     /// The file that a reload reads; `None`: there is none (the demo).
     file: Option<PathBuf>,
+    meters: Arc<Meters>,
     publisher: Publisher,
     pipeline: Pipeline,
     monitor: Monitor,
@@ -121,10 +122,16 @@ impl Daemon {
         )
         .map_err(StartError::Thread)?;
         let now = Instant::now();
-        let monitor = Monitor::new(meters, plan.mqtt.is_some(), plan.outbox.max_bytes, now);
+        let monitor = Monitor::new(
+            Arc::clone(&meters),
+            plan.mqtt.is_some(),
+            plan.outbox.max_bytes,
+            now,
+        );
         let daemon = Self {
             config: start.config,
             file: start.file,
+            meters,
             publisher,
             pipeline,
             monitor,
@@ -138,6 +145,11 @@ impl Daemon {
         };
         daemon.notifier.ready(&daemon.monitor.status_line());
         Ok((daemon, to_main))
+    }
+
+    /// The counters, which outlive the daemon.
+    pub fn meters(&self) -> Arc<Meters> {
+        Arc::clone(&self.meters)
     }
 
     /// Runs until a signal says stop, or the source has come to its end; then
