@@ -33,7 +33,6 @@ use crate::snapshot::{Meters, Pulses};
 use desk::Desk;
 use notice::Identity;
 use outbox::Outbox;
-use sinks::Sinks;
 
 pub use notice::{Alert, Severity};
 pub use outbox::{ClockSynced, Ended};
@@ -93,14 +92,17 @@ impl Publisher {
         pulses: &Pulses,
         requests: SyncSender<Request>,
     ) -> Result<Publisher, PublishError> {
-        let desk = Arc::new(Desk::new());
+        let desk = Arc::new(Desk::new(Identity {
+            boot_id: boot_id(),
+            config_hash: setup.config_hash,
+        }));
         let running = outbox::start(outbox::Parts {
             plan: setup.outbox,
             reader: setup.reader,
             clock_synced: setup.clock_synced,
             meters: Arc::clone(&meters),
             desk: Arc::clone(&desk),
-            sinks: Sinks::new(&setup.output, Arc::clone(&desk)),
+            outputs: setup.output,
             sinks_only: setup.mqtt.is_none(),
             pulse: pulses.register("outbox"),
         })
@@ -110,10 +112,6 @@ impl Publisher {
             .map(|plan| {
                 mqtt::start(mqtt::Parts {
                     plan,
-                    identity: Identity {
-                        boot_id: boot_id(),
-                        config_hash: setup.config_hash,
-                    },
                     outbox: running.outbox.clone(),
                     desk: Arc::clone(&desk),
                     meters,
@@ -148,6 +146,11 @@ impl Publisher {
     /// published when it changes and at every connection.
     pub fn status(&self, reasons: &[&'static str]) {
         self.desk.set_health(reasons);
+    }
+
+    /// Another configuration is in force: its hash stands in `status` from now on.
+    pub fn reconfigured(&self, config_hash: String) {
+        self.desk.set_config_hash(config_hash);
     }
 
     /// The newest figures, an object of fields: published once, retained. Older
