@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use super::child::{Child, Listener, no_thread};
 use super::mjpeg::Splitter;
 use super::slot::{Ended, Keep, Shot, Slot, Waited};
-use super::{CameraError, CameraErrorKind, clock};
+use super::{CameraError, CameraErrorKind};
+use crate::clock;
 
 /// A child that takes longer than this for its first picture is wedged: RTSP
 /// sources wait for a key frame, sensors settle.

@@ -3,7 +3,6 @@
 
 pub mod belt;
 mod child;
-mod clock;
 mod feed;
 mod keeper;
 mod mjpeg;

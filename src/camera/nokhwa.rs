@@ -22,7 +22,8 @@ use super::mjpeg;
 use super::pipe::Corrupt;
 use super::plane::{Packing, copy_luma};
 use super::slot::{Ended, Keep, Shot, Slot, Waited};
-use super::{CameraError, CameraErrorKind, Grab, Source, clock};
+use super::{CameraError, CameraErrorKind, Grab, Source};
+use crate::clock;
 use crate::config::CameraPlan;
 use crate::frame::{Frame, Pool};
 
@@ -147,7 +148,7 @@ impl Source for Nokhwa {
         };
         frame.stamp.sequence = sequence;
         frame.stamp.mono_ns = mono_ns;
-        frame.stamp.wall_ns = clock::wall_of(mono_ns);
+        frame.stamp.wall_ns = clock::wall_at(mono_ns);
         Ok(Grab::Frame(frame))
     }
 

@@ -19,7 +19,8 @@ use super::child::{Listener, no_thread};
 use super::feed::{Feed, Framing, Next, read_raw};
 use super::plane::{Packing, copy_luma};
 use super::slot::{Keep, Shot};
-use super::{CameraError, CameraErrorKind, Grab, Source, clock};
+use super::{CameraError, CameraErrorKind, Grab, Source};
+use crate::clock;
 use crate::config::{CameraPlan, Focus};
 use crate::frame::{Frame, Pool, Stamp};
 
@@ -134,7 +135,7 @@ impl Rpicam {
         let stamp = Stamp {
             sequence,
             mono_ns,
-            wall_ns: clock::wall_of(mono_ns),
+            wall_ns: clock::wall_at(mono_ns),
             exposure_us,
         };
         self.last = Some((shot.sequence, stamp));

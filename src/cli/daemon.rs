@@ -12,12 +12,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use crate::camera::Keeper;
+use crate::clock;
 use crate::command::{Command, Reply, Request};
 use crate::config::{Config, Plan, Problems};
 use crate::pipeline::{Parts, Pipeline};
 use crate::publish::{Alert, PublishError, Publisher, Setup, Severity};
 use crate::service::signals::Signal;
-use crate::service::{Health, Monitor, Notifier, Watchdog, clock};
+use crate::service::{Health, Monitor, Notifier, Watchdog};
 use crate::snapshot::{Meters, Pulses};
 
 /// How often the main loop turns without being asked to.

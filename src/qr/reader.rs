@@ -109,9 +109,7 @@ impl Reader {
         self.used.resize(finders.len(), false);
         let mut patience = [PATIENCE; 12];
         for triple in triples {
-            if reads.codes.len() >= self.options.max_codes
-                || late(self.options.deadline)
-            {
+            if reads.codes.len() >= self.options.max_codes || late(self.options.deadline) {
                 break;
             }
             let corners = [triple.corner, triple.right, triple.down].map(usize::from);

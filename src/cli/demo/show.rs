@@ -16,11 +16,12 @@ use super::subscriber::{News, Subscriber};
 use crate::camera::belt::{Belt, BeltScript, Truth};
 use crate::camera::{Keeper, Source};
 use crate::cli::daemon::{Daemon, Input, Start};
+use crate::clock;
 use crate::config::{
     self, BeltSource, Camera, Config, Mqtt, MqttVersion, Reader, Service, SourcePlan,
 };
+use crate::service::Notifier;
 use crate::service::signals::{self, Signal};
-use crate::service::{Notifier, clock};
 
 /// How long before an item comes into view the judge is told of it, ns: a code
 /// may be read a moment before the whole label is in view.

@@ -140,10 +140,7 @@ impl Finders {
             return;
         }
         self.work.measured += 1;
-        let Some(finder) = self
-            .measure
-            .finder(sampler, centre, module, inverted)
-        else {
+        let Some(finder) = self.measure.finder(sampler, centre, module, inverted) else {
             return;
         };
         if self.claimed(finder.centre, finder.module, inverted) {
