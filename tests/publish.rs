@@ -276,12 +276,14 @@ fn an_event_larger_than_the_broker_takes_becomes_a_dead_letter() {
 fn a_full_outbox_gives_up_the_oldest_and_says_which() {
     let test = "a_full_outbox_gives_up_the_oldest_and_says_which";
     for in_memory in [false, true] {
-        let Some(mut broker) = Mosquitto::prepare(test) else {
+        let Some(broker) = Mosquitto::start(test) else {
             return;
         };
+        let proxy = Proxy::start(broker.port());
+        proxy.set(Mode::Refuse);
         let folder = tempfile::tempdir().expect("a folder");
         let mut setup = publisher::setup(folder.path());
-        setup.mqtt = Some(publisher::mqtt(broker.port(), V5));
+        setup.mqtt = Some(publisher::mqtt(proxy.port(), V5));
         setup.outbox.max_bytes = 100_000;
         if in_memory {
             // A folder cannot be made inside a file: not even root has a disk here.
@@ -300,9 +302,8 @@ fn a_full_outbox_gives_up_the_oldest_and_says_which() {
         assert!((500..1000).contains(&given_up), "{given_up}");
         assert!(rig.meters.publish.outbox_bytes.get() <= 100_000);
         assert_eq!(rig.meters.publish.durable.get(), u64::from(!in_memory));
-        // The broker comes; between it and us stands the recorder.
-        broker.run();
         let listener = Listener::start(&broker, "full");
+        proxy.set(Mode::Pass);
         wait_until("all arrived", || {
             rig.meters.publish.outbox_events.get() == 0
         });
@@ -618,34 +619,49 @@ done
 }
 
 /// A subscriber to everything of the reader, as a process.
-struct Listener(std::process::Child);
+struct Listener {
+    child: std::process::Child,
+    lines: std::sync::mpsc::Receiver<String>,
+}
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
 impl Listener {
+    /// Starts it, and waits until it hears.
     fn start(broker: &Mosquitto, id: &str) -> Listener {
-        let child = Command::new("mosquitto_sub")
+        use std::io::BufRead as _;
+        let mut child = Command::new("mosquitto_sub")
             .args(["-h", "127.0.0.1", "-p", &broker.port().to_string()])
             .args(["-q", "1", "-i", id, "-F", "%t %p", "-t", &topic("#")])
             .stdout(Stdio::piped())
             .spawn()
             .expect("mosquitto_sub runs");
-        Listener(child)
+        let out = child.stdout.take().expect("piped");
+        let (to, lines) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            for line in std::io::BufReader::new(out).lines() {
+                if to.send(line.expect("text")).is_err() {
+                    return;
+                }
+            }
+        });
+        wait_until("it hears", || {
+            broker.publish(&topic("cmd/hello"), "hello", &[]);
+            lines.try_recv().is_ok()
+        });
+        Listener { child, lines }
     }
 
     /// Everything up to the reader's last word: the last part of the topic, and
     /// the body.
-    fn take_until_stopped(mut self) -> Vec<(String, Value)> {
-        use std::io::BufRead as _;
-        let out = self.0.stdout.take().expect("piped");
+    fn take_until_stopped(self) -> Vec<(String, Value)> {
         let mut said = Vec::new();
-        for line in std::io::BufReader::new(out).lines() {
-            let line = line.expect("text");
+        for line in &self.lines {
             let (topic, body) = line.split_once(' ').expect("topic and body");
             if topic.contains("/cmd/") {
                 continue;
