@@ -12,12 +12,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use crate::camera::Keeper;
+use crate::clock;
 use crate::command::{Command, Reply, Request};
 use crate::config::{Config, Plan, Problems};
 use crate::pipeline::{Parts, Pipeline};
 use crate::publish::{Alert, PublishError, Publisher, Setup, Severity};
 use crate::service::signals::Signal;
-use crate::service::{Health, Monitor, Notifier, Watchdog, clock};
+use crate::service::{Health, Monitor, Notifier, Watchdog};
 use crate::snapshot::{Meters, Pulses};
 
 /// How often the main loop turns without being asked to.
@@ -37,6 +38,7 @@ pub struct Daemon {
     plan: Arc<Plan>,
     /// The file that a reload reads; `None`: there is none (the demo).
     file: Option<PathBuf>,
+    meters: Arc<Meters>,
     publisher: Publisher,
     pipeline: Pipeline,
     monitor: Monitor,
@@ -121,10 +123,16 @@ impl Daemon {
         )
         .map_err(StartError::Thread)?;
         let now = Instant::now();
-        let monitor = Monitor::new(meters, plan.mqtt.is_some(), plan.outbox.max_bytes, now);
+        let monitor = Monitor::new(
+            Arc::clone(&meters),
+            plan.mqtt.is_some(),
+            plan.outbox.max_bytes,
+            now,
+        );
         let daemon = Self {
             config: start.config,
             file: start.file,
+            meters,
             publisher,
             pipeline,
             monitor,
@@ -138,6 +146,11 @@ impl Daemon {
         };
         daemon.notifier.ready(&daemon.monitor.status_line());
         Ok((daemon, to_main))
+    }
+
+    /// The counters, which outlive the daemon.
+    pub fn meters(&self) -> Arc<Meters> {
+        Arc::clone(&self.meters)
     }
 
     /// Runs until a signal says stop, or the source has come to its end; then

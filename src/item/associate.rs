@@ -481,12 +481,10 @@ fn stray(track: &Track, sight: &Sight, predicted: Point, motion: &Motion, scene:
             least = least.min(0.5 * off * off + 1.0);
         }
     }
+    // Not carried on, it was in view all the time and was missed.
+    let overlooked = 0.5 * scene.miss(0) * track.missed as f32;
     // Where it was: held back, or the belt stood throughout a gap.
-    let held = if track.gap {
-        2.0
-    } else {
-        6.0 + 0.5 * scene.miss(0) * track.missed as f32
-    };
+    let held = if track.gap { 2.0 } else { 6.0 + overlooked };
     least = least.min(held + still);
     // Part of the way, because the belt changed while nothing told of it.
     if track.blind > 0.0 && !track.gap {
@@ -496,7 +494,7 @@ fn stray(track: &Track, sight: &Sight, predicted: Point, motion: &Motion, scene:
     }
     // Moved by a hand: no faster than its own size in a moment.
     if unseen < 0.3 && jump.length() < 0.8 * track.size {
-        least = least.min(7.0 + 2.0 * jump.length() / track.size);
+        least = least.min(7.0 + overlooked + 2.0 * jump.length() / track.size);
     }
     least
 }

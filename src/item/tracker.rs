@@ -377,8 +377,13 @@ impl Tracker {
             return;
         };
         let dark = self.clock.now - self.motion.at - 1.5 * scene.interval;
-        if dark.is_finite() && dark > 0.0 {
-            for track in self.tracks.iter_mut().filter(|t| t.seen <= self.motion.at) {
+        for track in &mut self.tracks {
+            if track.seen > self.motion.at {
+                // First seen while nothing told of the belt: now it is known
+                // what the odometer should have shown.
+                let since = (self.clock.now - track.seen) as f32;
+                track.odometer = place - mean * since;
+            } else if dark > 0.0 {
                 track.blind += dark;
             }
         }

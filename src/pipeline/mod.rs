@@ -55,7 +55,7 @@ struct Shared {
     hints: Mutex<Vec<Hint>>,
     camera: Mutex<KeeperState>,
     /// Sets of results that wait for a frame: they go round as frames do.
-    results: Mutex<Vec<Box<Reads>>>,
+    results: Mutex<Vec<Reads>>,
     meters: Arc<Meters>,
 }
 

@@ -199,7 +199,6 @@ mod tests {
             v: Point::new(-module * sin, module * cos),
             module,
             inverted: false,
-            level: 0,
             dark: 20.0,
             light: 220.0,
             edge: 1.0,
