@@ -72,6 +72,14 @@ const PASSES: [Pass; 2] = [
         roughness: 0.65,
     },
 ];
+/// A finder pattern as smooth as this is a sign of a code: of those of codes that
+/// were read from photographs half are smoother, of false ones very few.
+const CLEAR: f32 = 0.12;
+/// The same where nothing was read yet.
+const FAIRLY_CLEAR: f32 = 0.25;
+/// A picture of so few pixels, a crop perhaps, is looked at again even without a
+/// sign: it costs little.
+const SMALL: usize = 200_000;
 /// Symbols located but not read that are told of, at most.
 const MOST_UNREAD: usize = 64;
 /// Most triples that are ranked in one frame.
@@ -119,6 +127,7 @@ impl Reader {
             .options
             .deadline
             .map(|deadline| Instant::now() + deadline);
+        let pixels = luma.width() * luma.height();
         reads.clear();
         self.pyramid.build(luma);
         self.finders.start(luma.width(), luma.height());
@@ -128,7 +137,7 @@ impl Reader {
             self.find(luma, pass);
             self.used.resize(self.finders.found().len(), false);
             self.read_triples(luma, seen, deadline, reads);
-            if late(deadline) || !self.evidence(hints, reads) {
+            if late(deadline) || !self.evidence(pixels, hints, reads) {
                 break;
             }
         }
@@ -206,15 +215,20 @@ impl Reader {
     }
 
     /// Is there a sign of a code that was not read?
-    fn evidence(&self, hints: &[Hint], reads: &Reads) -> bool {
+    fn evidence(&self, pixels: usize, hints: &[Hint], reads: &Reads) -> bool {
         let read = |at: Point| reads.codes.iter().any(|code| code.corners.contains(at));
+        let nothing = reads.codes.is_empty();
+        let clear = if nothing { FAIRLY_CLEAR } else { CLEAR };
+        let left = self.finders.found().iter().zip(&self.used);
+        let left = left.filter(|(finder, used)| !**used && finder.roughness < clear);
         reads.codes.len() < self.options.max_codes
-            && (reads.codes.is_empty()
+            && (nothing && pixels <= SMALL
                 || reads
                     .unread
                     .iter()
                     .any(|unread| !read(unread.corners.centre()))
-                || hints.iter().any(|hint| !read(hint.corners.centre())))
+                || hints.iter().any(|hint| !read(hint.corners.centre()))
+                || left.count() > 0)
     }
 }
 

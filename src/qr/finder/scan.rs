@@ -58,6 +58,7 @@ pub struct Finders {
     limits: Vec<u8>,
     bits: BitRow,
     measure: Measure,
+    refused: Refused,
     room: usize,
     /// Work since [`Finders::start`].
     pub work: ScanWork,
@@ -90,6 +91,7 @@ impl Finders {
         limits.resize(luma.width(), 0);
         let longest = if look.last { i32::MAX } else { LONGEST };
         let view = View { luma, threshold };
+        self.refused.forget();
         self.room = (self.found.len() + MOST_ON_LEVEL).min(MOST_FINDERS);
         let mut tiles = usize::MAX;
         for y in (ROW_STEP / 2..luma.height()).step_by(ROW_STEP) {
@@ -145,18 +147,19 @@ impl Finders {
         );
         let module = (along.length * down.length) as f32;
         let module = module.sqrt() / 7.0 * pixel;
-        if self.claimed(centre, module, inverted) {
+        if self.claimed(centre, module, inverted) || self.refused.knows(centre, pixel) {
             return;
         }
         self.work.measured += 1;
-        let Some(finder) = self
+        let finder = self
             .measure
             .finder(sampler, centre, module, inverted, look.contrast)
-        else {
+            .filter(|finder| finder.roughness <= look.roughness);
+        let Some(finder) = finder else {
+            self.refused.remember(centre);
             return;
         };
-        if finder.roughness > look.roughness || self.claimed(finder.centre, finder.module, inverted)
-        {
+        if self.claimed(finder.centre, finder.module, inverted) {
             return;
         }
         self.insert(finder);
@@ -198,6 +201,43 @@ impl Finders {
                 false
             })
         })
+    }
+}
+
+/// The middles that were measured last and found to be none: the next rows
+/// cross the same ones again.
+#[derive(Debug)]
+struct Refused {
+    ring: [Point; 128],
+    next: usize,
+}
+
+impl Default for Refused {
+    fn default() -> Self {
+        Self {
+            ring: [NOWHERE; 128],
+            next: 0,
+        }
+    }
+}
+
+const NOWHERE: Point = Point::new(f32::MIN, f32::MIN);
+
+impl Refused {
+    fn remember(&mut self, centre: Point) {
+        self.ring[self.next % self.ring.len()] = centre;
+        self.next += 1;
+    }
+
+    /// Was one within less than a pixel of the level refused?
+    fn knows(&self, centre: Point, pixel: f32) -> bool {
+        self.ring
+            .iter()
+            .any(|other| (other.x - centre.x).abs().max((other.y - centre.y).abs()) < 0.8 * pixel)
+    }
+
+    fn forget(&mut self) {
+        self.ring = [NOWHERE; 128];
     }
 }
 
