@@ -318,6 +318,7 @@ impl Daemon {
         self.pipeline.reconfigure(Arc::clone(&plan));
         self.monitor
             .reloaded(plan.mqtt.is_some(), plan.outbox.max_bytes);
+        self.publisher.reconfigured(config.hash());
         self.plan = plan;
         self.config = config;
         if restart.is_empty() {
