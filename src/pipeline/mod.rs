@@ -40,10 +40,6 @@ use crate::snapshot::{Meters, Pulses};
 /// the shortest WatchdogSec that makes sense (2 s).
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Frames that may be on their way besides one in each reader's hands: one in
-/// the camera's, one in the slot, one waiting for its turn at the items.
-const SPARE_FRAMES: usize = 3;
-
 /// What the stages share.
 struct Shared {
     slot: Slot<Frame>,
@@ -197,8 +193,7 @@ impl Pipeline {
 }
 
 fn pool(plan: &Plan) -> Pool {
-    let bytes = plan.camera.width as usize * plan.camera.height as usize;
-    Pool::new(plan.read.threads.max(1) + SPARE_FRAMES, bytes)
+    Pool::new(plan.pool_frames(), plan.frame_bytes())
 }
 
 /// A live camera never waits; a recording or a simulation that runs as fast as
