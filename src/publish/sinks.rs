@@ -30,6 +30,9 @@ const LAST: Duration = Duration::from_secs(5);
 const FILE: &str = "output_file";
 const SLOW: &str = "output";
 
+/// Hears of each event that the sinks have had.
+pub(super) type Done = Box<dyn Fn(&Message) + Send>;
+
 /// The way to the sinks' thread.
 pub(super) struct Sinks {
     lines: SyncSender<Message>,
@@ -45,7 +48,7 @@ impl Sinks {
     pub(super) fn start(
         outputs: &Outputs,
         desk: &Arc<Desk>,
-        done: Option<Box<dyn Fn(&Message) + Send>>,
+        done: Option<Done>,
     ) -> io::Result<Option<Sinks>> {
         if !outputs.stdout && outputs.file.is_none() && done.is_none() {
             return Ok(None);

@@ -45,12 +45,13 @@
 //!
 //! One thread owns the file. Others reach it through [`Outbox`].
 
+mod aside;
 mod disk;
 mod gaps;
+mod give_up;
+mod mend;
 mod ring;
 mod store;
-#[cfg(test)]
-mod tests;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -63,7 +64,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::desk::Desk;
 use super::message::Message;
-use super::sinks::Sinks;
+use super::sinks::{Done, Sinks};
 use crate::config::{OutboxPlan, Outputs};
 use crate::item::{Event, Published};
 use crate::snapshot::{Meters, Pulse};
@@ -162,7 +163,7 @@ pub(super) fn start(parts: Parts) -> std::io::Result<Running> {
         tip,
         commits: Arc::clone(&commits),
     };
-    let done: Option<Box<dyn Fn(&Message) + Send>> = match parts.sinks_only {
+    let done: Option<Done> = match parts.sinks_only {
         true => {
             let outbox = outbox.clone();
             Some(Box::new(move |message| {

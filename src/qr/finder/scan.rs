@@ -31,6 +31,22 @@ pub struct ScanWork {
     pub measured: u32,
 }
 
+/// What to look for on a level.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// Light on dark too.
+    pub inverted: bool,
+    /// No coarser level follows: take patterns of any size.
+    pub last: bool,
+    /// Least length of a pattern along a row, in twelfths of a module: 14, or 12
+    /// for pictures whose modules are single pixels.
+    pub least: i32,
+    /// Least grey levels between light and dark.
+    pub contrast: f32,
+    /// Most roughness: see [`FinderPattern::roughness`].
+    pub roughness: f32,
+}
+
 /// All finder patterns of a frame, and the memory that finding them needs.
 #[derive(Debug, Default)]
 pub struct Finders {
@@ -64,23 +80,15 @@ impl Finders {
         &self.found
     }
 
-    /// Looks through one level. `last` says that no coarser one follows, so that
-    /// patterns of any size are taken.
-    pub fn scan(
-        &mut self,
-        luma: Luma<'_>,
-        level: usize,
-        threshold: &Threshold,
-        inverted: bool,
-        last: bool,
-    ) {
+    /// Looks through one level.
+    pub fn scan(&mut self, luma: Luma<'_>, level: usize, threshold: &Threshold, look: &Look) {
         let Some(sampler) = Sampler::new(luma, level) else {
             return;
         };
         let mut limits = std::mem::take(&mut self.limits);
         let mut bits = std::mem::take(&mut self.bits);
         limits.resize(luma.width(), 0);
-        let longest = if last { i32::MAX } else { LONGEST };
+        let longest = if look.last { i32::MAX } else { LONGEST };
         let view = View { luma, threshold };
         self.room = (self.found.len() + MOST_ON_LEVEL).min(MOST_FINDERS);
         let mut tiles = usize::MAX;
@@ -92,13 +100,13 @@ impl Finders {
                 }
             }
             bits.fill(luma.row(y), &limits);
-            bits.for_each_candidate(|end, runs, dark| {
+            bits.for_each_candidate(look.least, |end, runs, dark| {
                 let length: i32 = runs.iter().sum();
-                if length > longest || (!dark && !inverted) {
+                if length > longest || (!dark && !look.inverted) {
                     return;
                 }
                 let x = end - runs[4] - runs[3] - (runs[2] + 1) / 2;
-                self.consider(&view, &sampler, (x, y as i32), length, !dark);
+                self.consider(&view, &sampler, (x, y as i32), length, !dark, look);
             });
         }
         self.limits = limits;
@@ -113,6 +121,7 @@ impl Finders {
         (x, y): (i32, i32),
         length: i32,
         inverted: bool,
+        look: &Look,
     ) {
         let pixel = sampler.pixel();
         let place = |x: f32, y: f32| Point::new((x + 0.5) * pixel, (y + 0.5) * pixel);
@@ -140,10 +149,14 @@ impl Finders {
             return;
         }
         self.work.measured += 1;
-        let Some(finder) = self.measure.finder(sampler, centre, module, inverted) else {
+        let Some(finder) = self
+            .measure
+            .finder(sampler, centre, module, inverted, look.contrast)
+        else {
             return;
         };
-        if self.claimed(finder.centre, finder.module, inverted) {
+        if finder.roughness > look.roughness || self.claimed(finder.centre, finder.module, inverted)
+        {
             return;
         }
         self.insert(finder);
@@ -263,7 +276,7 @@ impl View<'_> {
         let runs = [back[2], back[1], core, forth[1], forth[2]];
         let sum: i32 = runs.iter().sum();
         // Seen at a slant, one side may be shorter by half and more.
-        if !is_finder(runs) || sum > 3 * length + 3 || length > 3 * sum + 3 {
+        if !is_finder(runs, 12) || sum > 3 * length + 3 || length > 3 * sum + 3 {
             return None;
         }
         let shift = (forth[0] - back[0]) as f32 / 2.0;

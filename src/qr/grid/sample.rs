@@ -72,9 +72,11 @@ impl Samples {
         }
     }
 
-    /// The values, row by row, dark low.
-    pub fn grey(&self) -> &[f32] {
-        &self.grey
+    /// Threshold and half the contrast around the module in column `x`, row `y`,
+    /// once there are confidences.
+    pub fn local(&self, x: usize, y: usize) -> (f32, f32) {
+        let tile = self.smooth[(y / TILE) * self.side.div_ceil(TILE) + x / TILE];
+        (tile.middle, tile.half)
     }
 
     /// Makes confidences of the values.
