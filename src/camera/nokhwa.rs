@@ -259,7 +259,7 @@ fn not_offered(
 ) -> CameraError {
     let any = RequestedFormatType::AbsoluteHighestFrameRate;
     let camera = Camera::new(index.clone(), RequestedFormat::with_formats(any, &FORMATS));
-    let mut formats = match camera.and_then(|mut camera| camera.compatible_camera_formats()) {
+    let formats = match camera.and_then(|mut camera| camera.compatible_camera_formats()) {
         Ok(formats) => formats,
         Err(_) => {
             return CameraError {
@@ -269,12 +269,16 @@ fn not_offered(
             };
         }
     };
-    formats.sort();
-    let mut list: Vec<String> = formats
+    let mut offered: Vec<(u32, u32, u32)> = formats
         .iter()
-        .map(|f| format!("{}x{} at {}", f.width(), f.height(), f.frame_rate()))
+        .map(|format| (format.width(), format.height(), format.frame_rate()))
         .collect();
-    list.dedup();
+    offered.sort_unstable();
+    offered.dedup();
+    let list: Vec<String> = offered
+        .iter()
+        .map(|(width, height, fps)| format!("{width}x{height} at {fps}"))
+        .collect();
     CameraError {
         kind: CameraErrorKind::Unsupported,
         message: format!(
