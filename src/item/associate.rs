@@ -483,8 +483,13 @@ fn stray(track: &Track, sight: &Sight, predicted: Point, motion: &Motion, scene:
     }
     // Not carried on, it was in view all the time and was missed.
     let overlooked = 0.5 * scene.miss(0) * track.missed as f32;
-    // Where it was: held back, or the belt stood throughout a gap.
-    let held = if track.gap { 2.0 } else { 6.0 + overlooked };
+    // Where it was: held back, or the belt stood throughout a restart. (That it
+    // stood throughout a gap is weighed for all tracks together.)
+    let held = if track.remembered {
+        2.0
+    } else {
+        6.0 + overlooked
+    };
     least = least.min(held + still);
     // Part of the way, because the belt changed while nothing told of it.
     if track.blind > 0.0 && !track.gap {

@@ -13,6 +13,8 @@ use crate::geometry::Point;
 /// Only the order of magnitude counts: it is weighed against a code that
 /// was missed in a frame, which happens every second.
 const CHANGES_PER_S: f64 = 0.02;
+/// More surprising than a view full of new codes.
+const NOBODY_KNOWS: f32 = 1000.0;
 /// Evidence that agrees beyond this adds nothing.
 const MOST_TRUST: f32 = 10.0;
 /// Noise of a code's place between two frames, in pixels.
@@ -169,13 +171,22 @@ impl Motion {
             return self.first_surprise(mean, time);
         };
         let expected = velocity * time as f32;
+        if self.gap {
+            // A row of equal labels fits many ways; only two are believed.
+            let off = (way - expected).length() / (3.0 + 0.05 * expected.length());
+            let as_before = if off < 3.0 {
+                0.5 * off * off
+            } else {
+                NOBODY_KNOWS
+            };
+            return as_before.min(self.change(mean, time, true));
+        }
         let spread = 3.0 + 0.15 * expected.length();
         let off = (way - expected).length() / spread;
+        let as_before = 0.5 * off * off;
         // A velocity that few sights have told of may be wrong altogether.
         let doubt = 3.0 + 2.0 * self.trust + self.first_surprise(mean, time);
-        (0.5 * off * off)
-            .min(self.change(mean, time, self.gap))
-            .min(doubt)
+        as_before.min(self.change(mean, time, false)).min(doubt)
     }
 
     /// A frame could not be explained well: what is believed is less sure.
@@ -184,12 +195,13 @@ impl Motion {
     }
 
     /// How surprising a change of speed is that leads to the mean velocity
-    /// `mean` over `time` seconds. After a gap without frames a belt that
-    /// stands where it stood is likelier than anything in between.
+    /// `mean` over `time` seconds. After a gap without frames a belt may stand
+    /// where it stood; of anything in between nobody can tell.
     pub fn change(&self, mean: Point, time: f64, gap: bool) -> f32 {
         let way = mean * time as f32;
-        if gap && way.length() < 3.0 * JITTER_PX {
-            return 2.0;
+        if gap {
+            let stands = way.length() < 3.0 * JITTER_PX;
+            return if stands { 2.0 } else { NOBODY_KNOWS };
         }
         let rare = -(CHANGES_PER_S * time + 5e-4).min(0.5).ln() as f32;
         let Some(running) = self.running else {

@@ -530,24 +530,27 @@ fn camera_lost_for_3_s_while_the_belt_stands() {
 
 #[test]
 fn camera_lost_for_3_s_while_the_belt_runs() {
-    for (speed, text) in [
-        (200.0, "R"),
-        (200.0, "SAME"),
-        (3000.0, "R"),
-        (3000.0, "SAME"),
-    ] {
-        let mut belt = Belt::new(speed).lasting(12.0);
-        for i in 0..40 {
-            let name = if text == "SAME" {
-                text.into()
-            } else {
-                format!("{text}{i}")
-            };
-            belt = belt.label(&name, 330.0 * i as f32 + 7.0);
+    for speed in [200.0, 2000.0, 3000.0] {
+        for text in ["R", "SAME"] {
+            for pitch in [90.0, 320.0, 337.0, 700.0] {
+                let mut belt = Belt::new(speed).lasting(12.0);
+                for i in 0..40 {
+                    let name = if text == "SAME" {
+                        text.into()
+                    } else {
+                        format!("{text}{i}")
+                    };
+                    belt = belt.label(&name, pitch * i as f32);
+                }
+                belt.blackouts.push((2.0, 5.0));
+                let outcome = belt.run();
+                assert_eq!(
+                    outcome.published(),
+                    outcome.truth(),
+                    "{speed} {text} {pitch}"
+                );
+            }
         }
-        belt.blackouts.push((2.0, 5.0));
-        let outcome = belt.run();
-        assert_eq!(outcome.published(), outcome.truth(), "{speed} {text}");
     }
 }
 
