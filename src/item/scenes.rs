@@ -5,6 +5,7 @@
 //! was read in at least one frame is published once, any other never.
 
 use std::collections::BTreeMap;
+use std::f32::consts::{FRAC_PI_2, PI};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -892,4 +893,4 @@ proptest! {
     }
 }
 
-const ANGLES: [f32; 5] = [0.0, 1.5708, 3.1416, -1.5708, 0.4];
+const ANGLES: [f32; 5] = [0.0, FRAC_PI_2, PI, -FRAC_PI_2, 0.4];
