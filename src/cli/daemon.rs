@@ -154,8 +154,10 @@ impl Daemon {
     }
 
     /// Runs until a signal says stop, or the source has come to its end; then
-    /// drains and ends.
-    pub fn run(mut self) {
+    /// drains and ends. False if a stage has panicked: then it ends as well as it
+    /// can, and whoever started it should start it again.
+    pub fn run(mut self) -> bool {
+        let mut sound = true;
         loop {
             match self.input.recv_timeout(TURN) {
                 Ok(Input::Signal(Signal::Stop | Signal::StopNow)) => break,
@@ -167,6 +169,11 @@ impl Daemon {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
+            if self.pipeline.broken() || !self.publisher.alive() {
+                log::error!("a stage has panicked: ending, to be started again");
+                sound = false;
+                break;
+            }
             if self.pipeline.ended() {
                 log::info!("the source has come to its end");
                 break;
@@ -174,6 +181,7 @@ impl Daemon {
             self.turn(Instant::now());
         }
         self.stop();
+        sound
     }
 
     fn turn(&mut self, now: Instant) {

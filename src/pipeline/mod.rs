@@ -44,6 +44,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 struct Shared {
     slot: Slot<Frame>,
     stop: AtomicBool,
+    /// A stage has panicked: what it did is done no more.
+    broken: Arc<AtomicBool>,
     /// A plan that came while running; readers take it up when this count moves.
     generation: AtomicU64,
     plan: Mutex<Arc<Plan>>,
@@ -102,6 +104,7 @@ impl Pipeline {
         let shared = Arc::new(Shared {
             slot: Slot::default(),
             stop: AtomicBool::new(false),
+            broken: Arc::default(),
             generation: AtomicU64::new(0),
             plan: Mutex::new(Arc::clone(&plan)),
             hints: Mutex::new(Vec::new()),
@@ -118,13 +121,16 @@ impl Pipeline {
             .keeper
             .unwrap_or_else(|| Keeper::new(plan.camera.clone()));
         let mut threads = Vec::new();
+        let broken = &shared.broken;
         let items = items::Items::new(&plan, tracker, readers, parts.events, Arc::clone(&shared));
         let pulse = parts.pulses.register("items");
-        threads.push(spawn("items", move || items.run(&from_readers, &pulse))?);
+        threads.push(spawn("items", broken, move || {
+            items.run(&from_readers, &pulse)
+        })?);
         for _ in 0..readers {
             let reading = reading::Reading::new(Arc::clone(&shared), to_items.clone());
             let pulse = parts.pulses.register("reading");
-            threads.push(spawn("reading", move || reading.run(&pulse))?);
+            threads.push(spawn("reading", broken, move || reading.run(&pulse))?);
         }
         let capture = capture::Capture::new(
             keeper,
@@ -134,7 +140,7 @@ impl Pipeline {
             Arc::clone(&to_capture),
         );
         let pulse = parts.pulses.register("camera");
-        threads.push(spawn("camera", move || capture.run(&pulse))?);
+        threads.push(spawn("camera", broken, move || capture.run(&pulse))?);
         Ok(Self {
             shared,
             to_items,
@@ -180,6 +186,11 @@ impl Pipeline {
         self.threads.iter().all(JoinHandle::is_finished)
     }
 
+    /// Has a stage panicked? Then the daemon cannot do its work: a restart can.
+    pub fn broken(&self) -> bool {
+        self.shared.broken.load(Ordering::Relaxed)
+    }
+
     /// Ends the stages in order: no new frame, the frames on their way are read,
     /// what can be decided is handed over.
     pub fn stop(mut self) {
@@ -218,8 +229,36 @@ fn live(plan: &Plan) -> bool {
     }
 }
 
-fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
+/// A stage's thread. Should it panic, `broken` tells: its pulse goes with it, so
+/// the watchdog alone would not miss it.
+fn spawn(
+    name: &str,
+    broken: &Arc<AtomicBool>,
+    body: impl FnOnce() + Send + 'static,
+) -> std::io::Result<JoinHandle<()>> {
+    let broken = Arc::clone(broken);
     std::thread::Builder::new()
         .name(name.to_owned())
-        .spawn(body)
+        .spawn(move || {
+            // Nothing of the stage is used after its panic.
+            if std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).is_err() {
+                broken.store(true, Ordering::Relaxed);
+            }
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stage_that_panics_is_missed_and_one_that_ends_is_not() {
+        let broken = Arc::default();
+        let stage = spawn("ends", &broken, || {}).expect("starts");
+        stage.join().expect("no panic comes out");
+        assert!(!broken.load(Ordering::Relaxed));
+        let stage = spawn("panics", &broken, || panic!("on purpose")).expect("starts");
+        stage.join().expect("no panic comes out");
+        assert!(broken.load(Ordering::Relaxed));
+    }
 }

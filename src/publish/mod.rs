@@ -164,6 +164,13 @@ impl Publisher {
         self.desk.alert(alert);
     }
 
+    /// Do the threads still run? One that has ended before [`Publisher::stop`] has
+    /// panicked, and only a restart of the process brings it back.
+    pub fn alive(&self) -> bool {
+        let mqtt = self.mqtt_thread.as_ref();
+        !self.outbox_thread.is_finished() && mqtt.is_none_or(|thread| !thread.is_finished())
+    }
+
     /// Transactions that the outbox has written since the start: each is one
     /// flush of its log to the disk.
     pub fn commits(&self) -> u64 {

@@ -126,7 +126,7 @@ pub(super) fn run(args: &Args) -> Result<bool, String> {
     let stopped_ns = clock::mono_ns();
     // A daemon whose belt has come to its end has gone already.
     let _ = to_daemon.send(Input::Signal(Signal::Stop));
-    let sound = daemon.join().is_ok();
+    let sound = daemon.join().unwrap_or(false);
     let asked = subscriber.finish().is_ok();
     let complete = asked && course.drain(&told).is_some();
     let tally = course.conclude(stopped_ns, complete);
