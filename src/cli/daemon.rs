@@ -149,6 +149,7 @@ impl Daemon {
     }
 
     /// The counters, which outlive the daemon.
+    #[cfg(feature = "demo")]
     pub fn meters(&self) -> Arc<Meters> {
         Arc::clone(&self.meters)
     }
@@ -344,6 +345,14 @@ impl Daemon {
             .stopping("stopping: the last items go to the broker");
         self.pipeline.stop();
         self.publisher.stop(self.plan.service.drain);
+        let (vision, item) = (&self.meters.vision, &self.meters.item);
+        log::info!(
+            "stopped: {} frames, {} dropped, {} items read, {} not read",
+            vision.frames.get(),
+            vision.dropped.get(),
+            item.read.get(),
+            item.noread.get()
+        );
     }
 }
 
