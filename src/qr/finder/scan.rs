@@ -151,10 +151,7 @@ impl Finders {
             return;
         }
         self.work.measured += 1;
-        let finder = self
-            .measure
-            .finder(sampler, centre, module, inverted, look.contrast)
-            .filter(|finder| finder.roughness <= look.roughness);
+        let finder = self.measure.finder(sampler, centre, module, inverted, look);
         let Some(finder) = finder else {
             self.refused.remember(centre);
             return;

@@ -6,7 +6,7 @@
 //! depend on how far ink has spread: its moments give the middle and the shape,
 //! the fourth harmonic of its radius the direction of its sides.
 
-use super::FinderPattern;
+use super::{FinderPattern, Look};
 use crate::geometry::Point;
 use crate::optics::Sampler;
 
@@ -45,14 +45,14 @@ impl Default for Measure {
 impl Measure {
     /// The finder pattern about `centre` whose modules are about `module` pixels;
     /// `None` if too few directions look like one, or if light and dark differ by
-    /// less than `contrast`.
+    /// less, or by more roughness, than `look` allows.
     pub fn finder(
         &self,
         sampler: &Sampler<'_>,
         centre: Point,
         module: f32,
         inverted: bool,
-        contrast: f32,
+        look: &Look,
     ) -> Option<FinderPattern> {
         let value = |x: f32, y: f32| {
             let grey = sampler.at(x, y);
@@ -66,7 +66,7 @@ impl Measure {
             }
         }
         let light = self.ring_light(&value, centre, module, step);
-        if light - dark < contrast {
+        if light - dark < look.contrast {
             return None;
         }
         let ray = Ray {
@@ -78,10 +78,16 @@ impl Measure {
             rounding: 0.5 * sampler.pixel(),
         };
         // Most of what comes here is none: a few rays tell soon.
+        let most = look.roughness * look.roughness * RAYS as f32;
+        let mut rough = 0.0;
         let mut traces = [const { None }; RAYS];
         for first in 0..FEW {
             for k in (first..RAYS).step_by(FEW) {
                 traces[k] = ray.trace(&value, self.directions[k]);
+                rough += traces[k].as_ref().map_or(0.25, |t: &Trace| t.off * t.off);
+                if rough > most {
+                    return None;
+                }
             }
             let hits = traces.iter().flatten().count();
             if hits + (FEW - 1 - first) * (RAYS / FEW) < LEAST_RAYS
@@ -92,10 +98,6 @@ impl Measure {
         }
         let edge = traces.iter().flatten().map(|t| t.edge).sum::<f32>()
             / traces.iter().flatten().count() as f32;
-        let rough: f32 = traces
-            .iter()
-            .map(|trace| trace.as_ref().map_or(0.25, |t| t.off * t.off))
-            .sum();
         let mut outline = [Point::default(); RAYS];
         let mut used = 0;
         for (k, along) in self.directions.iter().enumerate() {
@@ -324,6 +326,14 @@ mod tests {
     use super::*;
     use crate::frame::Luma;
 
+    const LOOK: Look = Look {
+        inverted: true,
+        last: false,
+        least: 14,
+        contrast: 20.0,
+        roughness: 0.5,
+    };
+
     /// A finder pattern drawn by area: `side` pixels a side of the picture.
     fn draw(side: usize, centre: Point, u: Point, v: Point) -> Vec<u8> {
         const FINE: usize = 8;
@@ -362,7 +372,7 @@ mod tests {
             let sampler = Sampler::new(luma, 0).expect("not empty");
             let rough = Point::new(41.0, 39.0);
             let found = measure
-                .finder(&sampler, rough, 3.5, false, 20.0)
+                .finder(&sampler, rough, 3.5, false, &LOOK)
                 .expect("a finder pattern");
             assert!(found.centre.distance(centre) < 0.15, "{degrees}: {found:?}");
             let off = (0..4)
@@ -393,7 +403,7 @@ mod tests {
             let sampler = Sampler::new(luma, 0).expect("not empty");
             for x in 20..60 {
                 let rough = Point::new(x as f32, 40.0);
-                let found = measure.finder(&sampler, rough, 4.0, false, 20.0);
+                let found = measure.finder(&sampler, rough, 4.0, false, &LOOK);
                 taken += usize::from(found.is_some_and(|found| found.roughness < 0.25));
             }
         }
