@@ -255,10 +255,14 @@ struct Cross {
 }
 
 impl View<'_> {
+    #[inline]
     fn dark(&self, x: i32, y: i32) -> Option<bool> {
-        let (x, y) = (usize::try_from(x).ok()?, usize::try_from(y).ok()?);
-        (x < self.luma.width() && y < self.luma.height())
-            .then(|| self.luma.at(x, y) < self.threshold.tile(x / TILE, y / TILE))
+        // Negative ones become too large.
+        let (x, y) = (x as usize, y as usize);
+        (x < self.luma.width() && y < self.luma.height()).then(|| {
+            let pixel = self.luma.bytes()[y * self.luma.stride() + x];
+            pixel < self.threshold.tile(x / TILE, y / TILE)
+        })
     }
 
     /// Pixels from (`x`, `y`), exclusive, in three runs: core, ring, ring.

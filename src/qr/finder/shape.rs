@@ -14,8 +14,12 @@ use crate::optics::Sampler;
 const RAYS: usize = 32;
 /// Least share of rays that must look like a finder pattern.
 const LEAST_RAYS: usize = RAYS * 6 / 10;
-/// Rays are followed in this many rounds of evenly spread ones.
-const FEW: usize = 4;
+/// Rays are followed in rounds: (first, every how many). The diagonals come first
+/// and the axes last: along the axes the runs are known to be right.
+const ROUNDS: [(usize, usize); 4] = [(4, 8), (2, 4), (0, 8), (1, 2)];
+/// After a round the rays may be rougher, by this factor, than all of them may
+/// be in the end.
+const LENIENCE: f32 = 2.0;
 /// Amplitude of the fourth harmonic of a square, relative to its area:
 /// (2π - 6) / 2.
 const SQUARE_HARMONIC: f32 = 0.1416;
@@ -65,14 +69,14 @@ impl Measure {
                 dark += value(centre.x + dx * module, centre.y + dy * module) / 9.0;
             }
         }
-        let light = self.ring_light(&value, centre, module, step);
+        let light = self.ring_light(&value, centre, module);
         if light - dark < look.contrast {
             return None;
         }
         let ray = Ray {
             start: centre,
             step,
-            limit: 6.5 * module,
+            limits: [4.0, 5.5, 6.5].map(|modules| modules * module),
             dark,
             light,
             rounding: 0.5 * sampler.pixel(),
@@ -81,17 +85,20 @@ impl Measure {
         let most = look.roughness * look.roughness * RAYS as f32;
         let mut rough = 0.0;
         let mut traces = [const { None }; RAYS];
-        for first in 0..FEW {
-            for k in (first..RAYS).step_by(FEW) {
+        let (mut hits, mut done) = (0, 0);
+        for (first, every) in ROUNDS {
+            for k in (first..RAYS).step_by(every) {
                 traces[k] = ray.trace(&value, self.directions[k]);
                 rough += traces[k].as_ref().map_or(0.25, |t: &Trace| t.off * t.off);
+                hits += usize::from(traces[k].is_some());
+                done += 1;
                 if rough > most {
                     return None;
                 }
             }
-            let hits = traces.iter().flatten().count();
-            if hits + (FEW - 1 - first) * (RAYS / FEW) < LEAST_RAYS
-                || hits * 8 < (first + 1) * (RAYS / FEW) * 5
+            if hits + (RAYS - done) < LEAST_RAYS
+                || hits * 2 < done
+                || rough * (RAYS as f32) > LENIENCE * most * done as f32
             {
                 return None;
             }
@@ -134,35 +141,26 @@ impl Measure {
 
     /// Grey value of the light ring: median over the rays of the lightest place
     /// where the ring must be.
-    fn ring_light(
-        &self,
-        value: &impl Fn(f32, f32) -> f32,
-        centre: Point,
-        module: f32,
-        step: f32,
-    ) -> f32 {
-        let mut lightest: [f32; RAYS / 2] = std::array::from_fn(|k| {
-            let along = self.directions[2 * k];
-            let mut best = 0.0f32;
-            let mut radius = 1.5 * module;
-            while radius < 3.2 * module {
-                best = best.max(value(
-                    centre.x + along.x * radius,
-                    centre.y + along.y * radius,
-                ));
-                radius += step;
-            }
-            best
+    fn ring_light(&self, value: &impl Fn(f32, f32) -> f32, centre: Point, module: f32) -> f32 {
+        let mut lightest: [f32; RAYS / 4] = std::array::from_fn(|k| {
+            let along = self.directions[4 * k];
+            [1.5, 1.85, 2.2, 2.55, 2.9]
+                .into_iter()
+                .fold(0.0f32, |best, radius| {
+                    let place = centre + along * (radius * module);
+                    best.max(value(place.x, place.y))
+                })
         });
         lightest.sort_unstable_by(f32::total_cmp);
-        lightest[RAYS / 4]
+        lightest[RAYS / 8]
     }
 }
 
 struct Ray {
     start: Point,
     step: f32,
-    limit: f32,
+    /// Where each of the three borders must be crossed at the latest.
+    limits: [f32; 3],
     dark: f32,
     light: f32,
     rounding: f32,
@@ -189,7 +187,7 @@ impl Ray {
         let mut found = 0;
         let mut radius = 0.0;
         let mut before = value(self.start.x, self.start.y);
-        while radius < self.limit && found < 3 {
+        while found < 3 && radius < self.limits[found] {
             let next = radius + self.step;
             let now = value(self.start.x + along.x * next, self.start.y + along.y * next);
             let cross = |at: f32| radius + self.step * ((at - before) / (now - before));
