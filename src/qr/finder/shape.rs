@@ -14,12 +14,16 @@ use crate::optics::Sampler;
 const RAYS: usize = 32;
 /// Least share of rays that must look like a finder pattern.
 const LEAST_RAYS: usize = RAYS * 6 / 10;
-/// Rays are followed in rounds: (first, every how many). The diagonals come first
-/// and the axes last: along the axes the runs are known to be right.
-const ROUNDS: [(usize, usize); 4] = [(4, 8), (2, 4), (0, 8), (1, 2)];
-/// After a round the rays may be rougher, by this factor, than all of them may
-/// be in the end.
-const LENIENCE: f32 = 2.0;
+/// Rays are followed in rounds: the first one, every how many, and by which
+/// factor they may be rougher so far than all may be in the end. The diagonals come
+/// first and the axes late: along the axes the runs are known to be right.
+const ROUNDS: [(usize, usize, f32); 5] = [
+    (4, 8, 2.0),
+    (2, 4, 1.5),
+    (0, 8, 1.4),
+    (1, 4, 1.2),
+    (3, 4, 1.0),
+];
 /// Amplitude of the fourth harmonic of a square, relative to its area:
 /// (2π - 6) / 2.
 const SQUARE_HARMONIC: f32 = 0.1416;
@@ -86,7 +90,7 @@ impl Measure {
         let mut rough = 0.0;
         let mut traces = [const { None }; RAYS];
         let (mut hits, mut done) = (0, 0);
-        for (first, every) in ROUNDS {
+        for (first, every, lenience) in ROUNDS {
             for k in (first..RAYS).step_by(every) {
                 traces[k] = ray.trace(&value, self.directions[k]);
                 rough += traces[k].as_ref().map_or(0.25, |t: &Trace| t.off * t.off);
@@ -98,7 +102,7 @@ impl Measure {
             }
             if hits + (RAYS - done) < LEAST_RAYS
                 || hits * 2 < done
-                || rough * (RAYS as f32) > LENIENCE * most * done as f32
+                || rough * (RAYS as f32) > lenience * most * done as f32
             {
                 return None;
             }
