@@ -265,37 +265,36 @@ impl View<'_> {
         })
     }
 
-    /// Pixels from (`x`, `y`), exclusive, in three runs: core, ring, ring.
+    /// Pixels from (`x`, `y`), exclusive, in three runs: core, ring, ring. At most
+    /// `limits` of the core and of a ring: one may have melted into what is around.
+    #[inline]
     fn arm(
         &self,
         (mut x, mut y): (i32, i32),
         (dx, dy): (i32, i32),
-        limit: i32,
+        limits: (i32, i32),
         inverted: bool,
     ) -> Option<[i32; 3]> {
         let mut runs = [0; 3];
-        for (run, wanted) in [(0, true), (1, false), (2, true)] {
-            loop {
-                (x, y) = (x + dx, y + dy);
-                match self.dark(x, y) {
-                    Some(dark) if (dark != inverted) == wanted => runs[run] += 1,
-                    Some(_) => {
-                        (x, y) = (x - dx, y - dy);
-                        break;
-                    }
-                    None if run == 2 && runs[2] > 0 => return Some(runs),
-                    None => return None,
+        let mut run = 0;
+        let mut limit = limits.0;
+        loop {
+            (x, y) = (x + dx, y + dy);
+            let Some(dark) = self.dark(x, y) else {
+                return (run == 2).then_some(runs);
+            };
+            if (dark != inverted) != (run != 1) {
+                if run == 2 {
+                    return Some(runs);
                 }
-                if runs[run] > limit {
-                    // The outer ring may have melted into what is around.
-                    return None;
-                }
+                run += 1;
+                limit = limits.1;
             }
-            if run > 0 && runs[run] == 0 {
+            runs[run] += 1;
+            if runs[run] > limit {
                 return None;
             }
         }
-        Some(runs)
     }
 
     /// The five runs through (`x`, `y`) along (`dx`, `dy`), if they are those of
@@ -310,14 +309,14 @@ impl View<'_> {
         if self.dark(at.0, at.1)? == inverted {
             return None;
         }
-        let limit = length + 2;
-        let forth = self.arm(at, (dx, dy), limit, inverted)?;
-        let back = self.arm(at, (-dx, -dy), limit, inverted)?;
+        // Seen at a slant, one side may be shorter by half and more.
+        let limits = (length + 2, length / 2 + 2);
+        let forth = self.arm(at, (dx, dy), limits, inverted)?;
+        let back = self.arm(at, (-dx, -dy), limits, inverted)?;
         let core = forth[0] + back[0] + 1;
         let runs = [back[2], back[1], core, forth[1], forth[2]];
         let sum: i32 = runs.iter().sum();
-        // Seen at a slant, one side may be shorter by half and more.
-        if !is_finder(runs, 12) || sum > 3 * length + 3 || length > 3 * sum + 3 {
+        if sum > 3 * length + 3 || length > 3 * sum + 3 || !is_finder(runs, 12) {
             return None;
         }
         let shift = (forth[0] - back[0]) as f32 / 2.0;
