@@ -134,11 +134,11 @@ impl Finders {
             return;
         }
         self.work.crossed += 1;
-        let Some(down) = view.cross((x, y), (0, 1), length, inverted) else {
+        let Some(down) = view.down((x, y), length, inverted) else {
             return;
         };
         let y = y + down.offset;
-        let Some(along) = view.cross((x, y), (1, 0), length, inverted) else {
+        let Some(along) = view.along((x, y), length, inverted) else {
             return;
         };
         let centre = place(
@@ -151,10 +151,7 @@ impl Finders {
             return;
         }
         self.work.measured += 1;
-        let finder = self
-            .measure
-            .finder(sampler, centre, module, inverted, look.contrast)
-            .filter(|finder| finder.roughness <= look.roughness);
+        let finder = self.measure.finder(sampler, centre, module, inverted, look);
         let Some(finder) = finder else {
             self.refused.remember(centre);
             return;
@@ -264,63 +261,89 @@ impl View<'_> {
             .then(|| self.luma.at(x, y) < self.threshold.tile(x / TILE, y / TILE))
     }
 
-    /// Pixels from (`x`, `y`), exclusive, in three runs: core, ring, ring.
-    fn arm(
+    /// Pixels from (`x`, `y`), exclusive, in three runs: core, ring, ring. At most
+    /// `limits` of the core and of a ring: one may have melted into what is around.
+    /// The way is a constant: so most of what finds the next pixel is one, too.
+    #[inline]
+    fn arm<const DX: isize, const DY: isize>(
         &self,
-        (mut x, mut y): (i32, i32),
-        (dx, dy): (i32, i32),
-        limit: i32,
+        (x, y): (i32, i32),
+        limits: (i32, i32),
         inverted: bool,
     ) -> Option<[i32; 3]> {
+        let (mut x, mut y) = (usize::try_from(x).ok()?, usize::try_from(y).ok()?);
+        let room = match (DX, DY) {
+            (1, _) => self.luma.width().checked_sub(x + 1)?,
+            (-1, _) => x,
+            (_, 1) => self.luma.height().checked_sub(y + 1)?,
+            _ => y,
+        };
+        let bytes = self.luma.bytes();
+        let stride = self.luma.stride() as isize;
+        let mut index = y * self.luma.stride() + x;
         let mut runs = [0; 3];
-        for (run, wanted) in [(0, true), (1, false), (2, true)] {
-            loop {
-                (x, y) = (x + dx, y + dy);
-                match self.dark(x, y) {
-                    Some(dark) if (dark != inverted) == wanted => runs[run] += 1,
-                    Some(_) => {
-                        (x, y) = (x - dx, y - dy);
-                        break;
-                    }
-                    None if run == 2 && runs[2] > 0 => return Some(runs),
-                    None => return None,
+        let mut run = 0;
+        let mut limit = limits.0;
+        for _ in 0..room {
+            index = index.wrapping_add_signed(DX + DY * stride);
+            x = x.wrapping_add_signed(DX);
+            y = y.wrapping_add_signed(DY);
+            let dark = bytes[index] < self.threshold.tile(x / TILE, y / TILE);
+            if (dark != inverted) != (run != 1) {
+                if run == 2 {
+                    return Some(runs);
                 }
-                if runs[run] > limit {
-                    // The outer ring may have melted into what is around.
-                    return None;
-                }
+                run += 1;
+                limit = limits.1;
             }
-            if run > 0 && runs[run] == 0 {
+            runs[run] += 1;
+            if runs[run] > limit {
                 return None;
             }
         }
-        Some(runs)
+        (run == 2).then_some(runs)
     }
 
-    /// The five runs through (`x`, `y`) along (`dx`, `dy`), if they are those of
-    /// a finder pattern about `length` pixels long.
-    fn cross(
-        &self,
-        at: (i32, i32),
-        (dx, dy): (i32, i32),
-        length: i32,
-        inverted: bool,
-    ) -> Option<Cross> {
+    /// The five runs up and down through (`x`, `y`), if they are those of a finder
+    /// pattern about `length` pixels long.
+    fn down(&self, at: (i32, i32), length: i32, inverted: bool) -> Option<Cross> {
         if self.dark(at.0, at.1)? == inverted {
             return None;
         }
-        let limit = length + 2;
-        let forth = self.arm(at, (dx, dy), limit, inverted)?;
-        let back = self.arm(at, (-dx, -dy), limit, inverted)?;
+        let limits = Cross::limits(length);
+        let forth = self.arm::<0, 1>(at, limits, inverted)?;
+        let back = self.arm::<0, -1>(at, limits, inverted)?;
+        Cross::of(forth, back, length)
+    }
+
+    /// The five runs left and right, likewise.
+    fn along(&self, at: (i32, i32), length: i32, inverted: bool) -> Option<Cross> {
+        if self.dark(at.0, at.1)? == inverted {
+            return None;
+        }
+        let limits = Cross::limits(length);
+        let forth = self.arm::<1, 0>(at, limits, inverted)?;
+        let back = self.arm::<-1, 0>(at, limits, inverted)?;
+        Cross::of(forth, back, length)
+    }
+}
+
+impl Cross {
+    /// How long the core to one side and a ring may be at most.
+    fn limits(length: i32) -> (i32, i32) {
+        (length + 2, length / 2 + 2)
+    }
+
+    fn of(forth: [i32; 3], back: [i32; 3], length: i32) -> Option<Self> {
         let core = forth[0] + back[0] + 1;
         let runs = [back[2], back[1], core, forth[1], forth[2]];
         let sum: i32 = runs.iter().sum();
         // Seen at a slant, one side may be shorter by half and more.
-        if !is_finder(runs, 12) || sum > 3 * length + 3 || length > 3 * sum + 3 {
+        if sum > 3 * length + 3 || length > 3 * sum + 3 || !is_finder(runs, 12) {
             return None;
         }
         let shift = (forth[0] - back[0]) as f32 / 2.0;
-        Some(Cross {
+        Some(Self {
             length: sum,
             offset: shift as i32,
             shift,
