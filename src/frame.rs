@@ -64,6 +64,11 @@ impl<'a> Luma<'a> {
         self.stride
     }
 
+    /// All bytes from the first pixel on, rows [`Luma::stride`] apart.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.data
+    }
+
     /// Row `y`, `width` bytes. Panics outside the picture.
     pub fn row(&self, y: usize) -> &'a [u8] {
         &self.data[y * self.stride..][..self.width]

@@ -12,6 +12,7 @@
 
 pub mod camera;
 pub mod cli;
+pub mod clock;
 pub mod command;
 pub mod config;
 pub mod frame;

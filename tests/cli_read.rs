@@ -354,6 +354,95 @@ fn the_overlay_shows_every_picture_once() {
     );
 }
 
+/// A frame 500 by 300 in which a label's left edge is at `x`, if that is inside.
+fn belt(labels: &[(&GrayImage, i64)]) -> GrayImage {
+    let mut frame = GrayImage::from_pixel(500, 300, Luma([110]));
+    for (label, x) in labels {
+        image::imageops::overlay(&mut frame, *label, *x, 34);
+    }
+    frame
+}
+
+/// Lines of `--sequence`.
+fn items(folder: &Path, arguments: &[&str]) -> (Vec<Value>, Option<i32>) {
+    let output = run(folder, &[&["--sequence", "--jsonl"], arguments].concat());
+    let text = String::from_utf8(output.stdout).expect("text");
+    let lines = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a line is JSON"))
+        .collect();
+    (lines, output.status.code())
+}
+
+#[test]
+fn a_sequence_is_a_line_for_each_item_that_passes() {
+    let folder = folder();
+    let (one, two) = (label("SAME"), label("SAME"));
+    // Its finder patterns stay, what it says does not.
+    let mut torn = label("TORN");
+    for (index, pixel) in torn.pixels_mut().enumerate() {
+        let (x, y) = (index % 232 / 8, index / 232 / 8);
+        if (12..25).contains(&x) && (12..25).contains(&y) || (12..17).contains(&x) {
+            *pixel = Luma([if (x * 7 + y * 5 + x * y) % 3 == 0 {
+                25
+            } else {
+                230
+            }]);
+        }
+    }
+    // 30 px a frame: the second comes 300 px behind the first, the third after it.
+    for index in 0..50 {
+        let x = 500 - 30 * i64::from(index);
+        let frame = belt(&[(&one, x), (&two, x + 300), (&torn, x + 600)]);
+        save(
+            &folder,
+            &format!("f{index:02}.png"),
+            frame,
+            ImageFormat::Png,
+        );
+    }
+    let known = [
+        "--fps",
+        "60",
+        "--belt-direction",
+        "180",
+        "--exposure-ms",
+        "0.5",
+    ];
+    for more in [&known[..], &[]] {
+        let (items, code) = items(folder.path(), &[&["."], more].concat());
+        assert_eq!(code, Some(0));
+        let texts: Vec<_> = items
+            .iter()
+            .map(|item| item["codes"][0]["text"].as_str())
+            .collect();
+        assert_eq!(texts, [Some("SAME"), Some("SAME"), None], "{items:?}");
+        let keys: Vec<&String> = items[0].as_object().expect("an object").keys().collect();
+        for key in ["first", "last", "frames", "codes", "ocr", "failure"] {
+            assert!(keys.iter().any(|k| *k == key), "{key}");
+        }
+        // Wholly inside from x = 260 to x = -10: the label's own margin is 32.
+        let number = |item: &Value, key: &str| -> u32 {
+            let name = item[key].as_str().expect("a name");
+            name.trim_start_matches("./f")
+                .trim_end_matches(".png")
+                .parse()
+                .expect(name)
+        };
+        for (item, start) in items.iter().zip([0, 10, 20]) {
+            let (first, last) = (number(item, "first"), number(item, "last"));
+            assert!((start + 6..=start + 10).contains(&first), "{item}");
+            assert!((start + 14..=start + 20).contains(&last), "{item}");
+            assert!(item["frames"].as_u64() >= Some(6), "{item}");
+        }
+        assert_eq!(items[0]["failure"], Value::Null);
+        assert!(items[2]["failure"]["reason"].is_string(), "{}", items[2]);
+        assert_eq!(items[2]["codes"], Value::Array(Vec::new()));
+    }
+    let wrong = run(folder.path(), &["f00.png", "--fps", "30"]);
+    assert_eq!(wrong.status.code(), Some(2), "--fps without --sequence");
+}
+
 #[test]
 fn a_video_is_one_line_with_each_content_once() {
     if !support::has("ffmpeg", "a_video_is_one_line_with_each_content_once") {

@@ -5,6 +5,8 @@ mod support;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use beltscan::command::{Command as Asked, Reply};
@@ -274,12 +276,14 @@ fn an_event_larger_than_the_broker_takes_becomes_a_dead_letter() {
 fn a_full_outbox_gives_up_the_oldest_and_says_which() {
     let test = "a_full_outbox_gives_up_the_oldest_and_says_which";
     for in_memory in [false, true] {
-        let Some(mut broker) = Mosquitto::prepare(test) else {
+        let Some(broker) = Mosquitto::start(test) else {
             return;
         };
+        let proxy = Proxy::start(broker.port());
+        proxy.set(Mode::Refuse);
         let folder = tempfile::tempdir().expect("a folder");
         let mut setup = publisher::setup(folder.path());
-        setup.mqtt = Some(publisher::mqtt(broker.port(), V5));
+        setup.mqtt = Some(publisher::mqtt(proxy.port(), V5));
         setup.outbox.max_bytes = 100_000;
         if in_memory {
             // A folder cannot be made inside a file: not even root has a disk here.
@@ -298,9 +302,8 @@ fn a_full_outbox_gives_up_the_oldest_and_says_which() {
         assert!((500..1000).contains(&given_up), "{given_up}");
         assert!(rig.meters.publish.outbox_bytes.get() <= 100_000);
         assert_eq!(rig.meters.publish.durable.get(), u64::from(!in_memory));
-        // The broker comes; between it and us stands the recorder.
-        broker.run();
         let listener = Listener::start(&broker, "full");
+        proxy.set(Mode::Pass);
         wait_until("all arrived", || {
             rig.meters.publish.outbox_events.get() == 0
         });
@@ -339,15 +342,14 @@ fn a_full_outbox_gives_up_the_oldest_and_says_which() {
 
 #[test]
 fn old_events_go_only_by_a_clock_that_is_synchronised() {
-    use std::sync::atomic::{AtomicBool, Ordering};
     let folder = tempfile::tempdir().expect("a folder");
     let mut setup = publisher::setup(folder.path());
     // Nobody listens there: events stay.
     setup.mqtt = Some(publisher::mqtt(1, V5));
     setup.outbox.max_age = Duration::from_secs(1);
-    let synced = std::sync::Arc::new(AtomicBool::new(false));
-    let clock = std::sync::Arc::clone(&synced);
-    setup.clock_synced = std::sync::Arc::new(move || clock.load(Ordering::SeqCst));
+    let synced = Arc::new(AtomicBool::new(false));
+    let clock = Arc::clone(&synced);
+    setup.clock_synced = Arc::new(move || clock.load(Ordering::SeqCst));
     let rig = publisher::start(setup);
     let sender = rig.publisher.sender();
     sender
@@ -617,34 +619,49 @@ done
 }
 
 /// A subscriber to everything of the reader, as a process.
-struct Listener(std::process::Child);
+struct Listener {
+    child: std::process::Child,
+    lines: std::sync::mpsc::Receiver<String>,
+}
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
 impl Listener {
+    /// Starts it, and waits until it hears.
     fn start(broker: &Mosquitto, id: &str) -> Listener {
-        let child = Command::new("mosquitto_sub")
+        use std::io::BufRead as _;
+        let mut child = Command::new("mosquitto_sub")
             .args(["-h", "127.0.0.1", "-p", &broker.port().to_string()])
             .args(["-q", "1", "-i", id, "-F", "%t %p", "-t", &topic("#")])
             .stdout(Stdio::piped())
             .spawn()
             .expect("mosquitto_sub runs");
-        Listener(child)
+        let out = child.stdout.take().expect("piped");
+        let (to, lines) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            for line in std::io::BufReader::new(out).lines() {
+                if to.send(line.expect("text")).is_err() {
+                    return;
+                }
+            }
+        });
+        wait_until("it hears", || {
+            broker.publish(&topic("cmd/hello"), "hello", &[]);
+            lines.try_recv().is_ok()
+        });
+        Listener { child, lines }
     }
 
     /// Everything up to the reader's last word: the last part of the topic, and
     /// the body.
-    fn take_until_stopped(mut self) -> Vec<(String, Value)> {
-        use std::io::BufRead as _;
-        let out = self.0.stdout.take().expect("piped");
+    fn take_until_stopped(self) -> Vec<(String, Value)> {
         let mut said = Vec::new();
-        for line in std::io::BufReader::new(out).lines() {
-            let line = line.expect("text");
+        for line in &self.lines {
             let (topic, body) = line.split_once(' ').expect("topic and body");
             if topic.contains("/cmd/") {
                 continue;
@@ -769,4 +786,104 @@ fn a_reader_that_ends_in_order_says_so_and_leaves_no_will() {
         assert_eq!(reads, 500, "all was drained");
         assert!(broker.retained(&topic("status")).contains(r#""stopped""#));
     }
+}
+
+/// A broker by script: speaks as it is told, on every connection the same.
+fn scripted(script: impl Fn(std::net::TcpStream) + Send + 'static) -> (u16, Arc<AtomicUsize>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("its address").port();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&connections);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            count.fetch_add(1, Ordering::SeqCst);
+            script(stream);
+        }
+    });
+    (port, connections)
+}
+
+/// CONNACK of MQTT 5 with success and no properties.
+const CONNACK_5: [u8; 5] = [0x20, 3, 0, 0, 0];
+
+#[test]
+fn what_a_hostile_broker_sends_costs_the_connection_and_no_more() {
+    use std::io::{Read, Write};
+    let sayings: Vec<Vec<u8>> = vec![
+        // Acknowledges what was never sent.
+        [&CONNACK_5[..], &[0x40, 2, 0x12, 0x34]].concat(),
+        // A packet type that there is not, a length that never ends, a string that
+        // is longer than its packet, noise.
+        [&CONNACK_5[..], &[0xf0, 2, 0, 0]].concat(),
+        [&CONNACK_5[..], &[0x30, 0xff, 0xff, 0xff, 0xff, 0xff]].concat(),
+        [&CONNACK_5[..], &[0x30, 4, 0xff, 0xff, b'x', b'y']].concat(),
+        (0..=255).rev().collect(),
+        // A keep-alive of its own of 0 s, and SUBACKs of odd shapes.
+        vec![0x20, 6, 0, 0, 3, 0x13, 0, 0, 0x90, 0],
+        [&CONNACK_5[..], &[0x90, 3, 0, 1, 0]].concat(),
+    ];
+    let turn = AtomicUsize::new(0);
+    let count = sayings.len();
+    let (port, connections) = scripted(move |mut stream| {
+        let said = &sayings[turn.fetch_add(1, Ordering::SeqCst) % sayings.len()];
+        let mut buffer = [0; 1024];
+        if stream.read(&mut buffer).is_ok() {
+            let _ = stream.write_all(said);
+            let _ = stream.shutdown(std::net::Shutdown::Write);
+            // Until the client has gone.
+            while stream.read(&mut buffer).is_ok_and(|length| length > 0) {}
+        }
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut setup = publisher::setup(folder.path());
+    setup.mqtt = Some(publisher::mqtt(port, V5));
+    let rig = publisher::start(setup);
+    rig.publisher.sender().send(read("kept")).expect("it runs");
+    wait_until("all was said", || {
+        connections.load(Ordering::SeqCst) > count
+    });
+    assert_eq!(
+        rig.meters.publish.outbox_events.get(),
+        1,
+        "the event is kept"
+    );
+    assert_eq!(rig.meters.publish.dead_letters.get(), 0);
+    let stages: Vec<_> = rig
+        .pulses
+        .read()
+        .into_iter()
+        .map(|(stage, _)| stage)
+        .collect();
+    assert_eq!(stages, ["outbox", "mqtt"], "both threads live");
+    rig.publisher.stop(Duration::ZERO);
+}
+
+#[test]
+fn a_session_that_was_taken_over_is_known_by_the_brokers_word() {
+    use std::io::{Read, Write};
+    let (port, connections) = scripted(|mut stream| {
+        let mut buffer = [0; 1024];
+        if stream.read(&mut buffer).is_ok() {
+            let _ = stream.write_all(&CONNACK_5);
+            // DISCONNECT, session taken over, no properties.
+            let _ = stream.write_all(&[0xe0, 2, 0x8e, 0]);
+            while stream.read(&mut buffer).is_ok_and(|length| length > 0) {}
+        }
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut setup = publisher::setup(folder.path());
+    setup.mqtt = Some(publisher::mqtt(port, V5));
+    let rig = publisher::start(setup);
+    wait_until("it was thrown out", || {
+        rig.meters.publish.connections.get() == 1 && rig.meters.publish.connected.get() == 0
+    });
+    // Its rest is 45 s at least; a fight would be on by the time that 300 events
+    // are durable.
+    let sender = rig.publisher.sender();
+    for number in 0..300 {
+        sender.send(read(&number.to_string())).expect("it runs");
+        sender.flush();
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+    rig.publisher.stop(Duration::ZERO);
 }

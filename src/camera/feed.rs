@@ -1,19 +1,18 @@
 //! Pictures out of a child's standard output: a thread reads without pause and
 //! keeps the newest (or, for recordings, hands over every one). How the bytes
 //! fall into pictures is a [`Framing`]; what they mean is the caller's business.
-//!
-//! Three buffers go round: one being filled, one waiting, one with the caller.
 
-use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read};
 use std::process::{ChildStdout, Stdio};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::child::{Child, Listener, no_thread};
 use super::mjpeg::Splitter;
-use super::{CameraError, CameraErrorKind, clock};
+use super::slot::{Ended, Keep, Shot, Slot, Waited};
+use super::{CameraError, CameraErrorKind};
+use crate::clock;
 
 /// A child that takes longer than this for its first picture is wedged: RTSP
 /// sources wait for a key frame, sensors settle.
@@ -80,25 +79,6 @@ impl Framing for Jpegs {
     }
 }
 
-/// Which pictures the caller gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Keep {
-    /// The newest: older ones are dropped unseen.
-    Newest,
-    /// Every one: the child waits.
-    Every,
-}
-
-/// One picture as it was written.
-pub(super) struct Shot {
-    /// Its bytes. To be given back with [`Feed::give_back`].
-    pub(super) bytes: Vec<u8>,
-    /// Count of pictures before it.
-    pub(super) sequence: u64,
-    /// When its last byte had been read, on the monotonic clock.
-    pub(super) arrived_ns: u64,
-}
-
 /// What [`Feed::next`] brought.
 pub(super) enum Next {
     /// A picture.
@@ -119,28 +99,6 @@ pub(super) struct Feed {
     last: Instant,
     first: bool,
     timeout: Duration,
-}
-
-#[derive(Default)]
-struct Slot {
-    inner: Mutex<Inner>,
-    /// Rung at every change.
-    bell: Condvar,
-}
-
-#[derive(Default)]
-struct Inner {
-    waiting: Option<Shot>,
-    spare: VecDeque<Vec<u8>>,
-    ended: Option<Ended>,
-    /// The caller has gone.
-    abandoned: bool,
-}
-
-#[derive(Clone)]
-enum Ended {
-    Between,
-    Broken(String),
 }
 
 impl Feed {
@@ -173,37 +131,20 @@ impl Feed {
 
     /// Waits at most `patience` for the next picture.
     pub(super) fn next(&mut self, patience: Duration) -> Result<Next, CameraError> {
-        let deadline = Instant::now() + patience;
-        let mut inner = self.slot.lock();
-        loop {
-            if let Some(shot) = inner.waiting.take() {
-                self.slot.bell.notify_all();
-                drop(inner);
+        match self.slot.wait(patience) {
+            Waited::Shot(shot) => {
                 self.last = Instant::now();
                 self.first = false;
-                return Ok(Next::Shot(shot));
+                Ok(Next::Shot(shot))
             }
-            if let Some(ended) = inner.ended.clone() {
-                drop(inner);
-                return self.end(&ended);
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                drop(inner);
-                return self.idle();
-            }
-            inner = self
-                .slot
-                .bell
-                .wait_timeout(inner, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            Waited::Ended(ended) => self.end(&ended),
+            Waited::Idle => self.idle(),
         }
     }
 
     /// Takes a picture's buffer for use again.
     pub(super) fn give_back(&self, shot: Shot) {
-        self.slot.lock().spare.push_back(shot.bytes);
+        self.slot.give_back(shot);
     }
 
     /// The program's name.
@@ -270,31 +211,7 @@ impl Feed {
 
 impl Drop for Feed {
     fn drop(&mut self) {
-        self.slot.lock().abandoned = true;
-        self.slot.bell.notify_all();
-    }
-}
-
-impl Slot {
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        // Whole between any two statements.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Puts a picture where the caller finds it; `false` if the caller is gone.
-    fn put(&self, shot: Shot, keep: Keep) -> bool {
-        let mut inner = self.lock();
-        while keep == Keep::Every && inner.waiting.is_some() && !inner.abandoned {
-            inner = self
-                .bell
-                .wait(inner)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        if let Some(older) = inner.waiting.replace(shot) {
-            inner.spare.push_back(older.bytes);
-        }
-        self.bell.notify_all();
-        !inner.abandoned
+        self.slot.abandon();
     }
 }
 
@@ -302,8 +219,7 @@ fn read_all(stdout: ChildStdout, mut framing: Box<dyn Framing>, keep: Keep, slot
     let mut from = BufReader::with_capacity(1 << 16, stdout);
     let mut ended = Ended::Between;
     for sequence in 0.. {
-        let mut bytes = slot.lock().spare.pop_front().unwrap_or_default();
-        bytes.clear();
+        let mut bytes = slot.buffer();
         match framing.read(&mut from, &mut bytes) {
             Ok(true) => {}
             Ok(false) => break,
@@ -321,6 +237,5 @@ fn read_all(stdout: ChildStdout, mut framing: Box<dyn Framing>, keep: Keep, slot
             return;
         }
     }
-    slot.lock().ended = Some(ended);
-    slot.bell.notify_all();
+    slot.end(ended);
 }

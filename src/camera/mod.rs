@@ -3,16 +3,18 @@
 
 pub mod belt;
 mod child;
-mod clock;
 mod feed;
 mod keeper;
 mod mjpeg;
+#[cfg(feature = "nokhwa")]
+pub mod nokhwa;
 pub mod picture;
 mod pipe;
 mod plane;
 mod replay;
 #[cfg(unix)]
 mod rpicam;
+mod slot;
 #[cfg(target_os = "linux")]
 pub mod v4l2;
 
@@ -40,23 +42,18 @@ pub fn open(plan: &CameraPlan) -> Result<Box<dyn Source>, CameraError> {
         SourcePlan::V4l2 { device, format } => {
             Ok(Box::new(v4l2::V4l2::open(plan, device, *format)?))
         }
-        #[cfg(not(target_os = "linux"))]
-        SourcePlan::V4l2 { .. } => Err(not_in_this_build("v4l2", "pipe with ffmpeg")),
-        SourcePlan::Nokhwa { .. } => Err(not_in_this_build("nokhwa", "v4l2")),
+        #[cfg(feature = "nokhwa")]
+        SourcePlan::Nokhwa { device } => Ok(Box::new(nokhwa::Nokhwa::open(plan, device)?)),
         #[cfg(unix)]
         SourcePlan::Rpicam { command } => Ok(Box::new(rpicam::Rpicam::open(plan, command)?)),
-        #[cfg(not(unix))]
-        SourcePlan::Rpicam { .. } => Err(not_in_this_build("rpicam", "pipe")),
         SourcePlan::Belt(belt) => Ok(Box::new(belt::BeltCamera::open(plan, belt)?)),
-    }
-}
-
-/// The source exists, but not on this platform or with these features.
-fn not_in_this_build(source: &str, other: &str) -> CameraError {
-    CameraError {
-        kind: CameraErrorKind::Unsupported,
-        message: format!("camera.source = \"{source}\" is not in this build"),
-        cure: format!("choose another source, such as {other}"),
+        // With every feature, on Linux, none is left.
+        #[allow(unreachable_patterns)]
+        _ => Err(CameraError {
+            kind: CameraErrorKind::Unsupported,
+            message: "this build does not have the source that camera.source names".into(),
+            cure: "choose pipe or replay, or build with: cargo build --features nokhwa".into(),
+        }),
     }
 }
 

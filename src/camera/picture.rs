@@ -478,4 +478,30 @@ mod tests {
         let error = load(Path::new("/no/such/picture.png")).expect_err("no such file");
         assert!(matches!(error, PictureError::Open(_)), "{error}");
     }
+
+    #[test]
+    fn damaged_files_never_panic() {
+        let rgb = DynamicImage::from(quarter()).into_rgb8();
+        let mut rng = fastrand::Rng::with_seed(7);
+        for whole in [
+            encode(quarter(), ImageFormat::Png),
+            encode(rgb.clone(), ImageFormat::Jpeg),
+            encode(rgb.clone(), ImageFormat::WebP),
+            encode(rgb.clone(), ImageFormat::Bmp),
+            encode(rgb, ImageFormat::Pnm),
+            turned_jpeg(6),
+        ] {
+            for _ in 0..200 {
+                let mut bytes = whole.clone();
+                for _ in 0..rng.usize(1..6) {
+                    let at = rng.usize(..bytes.len());
+                    bytes[at] = rng.u8(..);
+                }
+                bytes.truncate(rng.usize(bytes.len() / 2..=bytes.len()));
+                if let Ok(picture) = from_bytes(&bytes) {
+                    assert_eq!(picture.luma.len(), picture.width * picture.height);
+                }
+            }
+        }
+    }
 }

@@ -5,10 +5,12 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use super::feed::{Feed, Fixed, Framing, Jpegs, Keep, Next, Shot};
+use super::feed::{Feed, Fixed, Framing, Jpegs, Next};
 use super::mjpeg::{self, Decoded};
 use super::plane::{Packing, copy_luma};
-use super::{CameraError, CameraErrorKind, Grab, Source, clock};
+use super::slot::{Keep, Shot};
+use super::{CameraError, CameraErrorKind, Grab, Source};
+use crate::clock;
 use crate::config::{CameraPlan, PipeFormat};
 use crate::frame::{Frame, Pool};
 
@@ -106,7 +108,7 @@ impl Source for Pipe {
         };
         frame.stamp.sequence = sequence;
         frame.stamp.mono_ns = mono_ns;
-        frame.stamp.wall_ns = clock::wall_of(mono_ns);
+        frame.stamp.wall_ns = clock::wall_at(mono_ns);
         frame.stamp.exposure_us = self.exposure_us;
         Ok(Grab::Frame(frame))
     }

@@ -16,9 +16,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::child::{Listener, no_thread};
-use super::feed::{Feed, Framing, Keep, Next, Shot, read_raw};
+use super::feed::{Feed, Framing, Next, read_raw};
 use super::plane::{Packing, copy_luma};
-use super::{CameraError, CameraErrorKind, Grab, Source, clock};
+use super::slot::{Keep, Shot};
+use super::{CameraError, CameraErrorKind, Grab, Source};
+use crate::clock;
 use crate::config::{CameraPlan, Focus};
 use crate::frame::{Frame, Pool, Stamp};
 
@@ -133,7 +135,7 @@ impl Rpicam {
         let stamp = Stamp {
             sequence,
             mono_ns,
-            wall_ns: clock::wall_of(mono_ns),
+            wall_ns: clock::wall_at(mono_ns),
             exposure_us,
         };
         self.last = Some((shot.sequence, stamp));
@@ -278,7 +280,8 @@ impl Layout {
     fn stride_of(&self, bytes: usize) -> Option<usize> {
         let rows = self.height + self.height.div_ceil(2);
         let stride = bytes / rows;
-        let fits = bytes % rows == 0 && (self.width..=2 * self.width + 256).contains(&stride);
+        let fits =
+            bytes.is_multiple_of(rows) && (self.width..=2 * self.width + 256).contains(&stride);
         fits.then_some(stride)
     }
 }

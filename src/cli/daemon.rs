@@ -12,12 +12,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use crate::camera::Keeper;
+use crate::clock;
 use crate::command::{Command, Reply, Request};
 use crate::config::{Config, Plan, Problems};
 use crate::pipeline::{Parts, Pipeline};
 use crate::publish::{Alert, PublishError, Publisher, Setup, Severity};
 use crate::service::signals::Signal;
-use crate::service::{Health, Monitor, Notifier, Watchdog, clock};
+use crate::service::{Health, Monitor, Notifier, Watchdog};
 use crate::snapshot::{Meters, Pulses};
 
 /// How often the main loop turns without being asked to.
@@ -37,6 +38,7 @@ pub struct Daemon {
     plan: Arc<Plan>,
     /// The file that a reload reads; `None`: there is none (the demo).
     file: Option<PathBuf>,
+    meters: Arc<Meters>,
     publisher: Publisher,
     pipeline: Pipeline,
     monitor: Monitor,
@@ -121,10 +123,16 @@ impl Daemon {
         )
         .map_err(StartError::Thread)?;
         let now = Instant::now();
-        let monitor = Monitor::new(meters, plan.mqtt.is_some(), plan.outbox.max_bytes, now);
+        let monitor = Monitor::new(
+            Arc::clone(&meters),
+            plan.mqtt.is_some(),
+            plan.outbox.max_bytes,
+            now,
+        );
         let daemon = Self {
             config: start.config,
             file: start.file,
+            meters,
             publisher,
             pipeline,
             monitor,
@@ -140,9 +148,17 @@ impl Daemon {
         Ok((daemon, to_main))
     }
 
+    /// The counters, which outlive the daemon.
+    #[cfg(feature = "demo")]
+    pub fn meters(&self) -> Arc<Meters> {
+        Arc::clone(&self.meters)
+    }
+
     /// Runs until a signal says stop, or the source has come to its end; then
-    /// drains and ends.
-    pub fn run(mut self) {
+    /// drains and ends. False if a stage has panicked: then it ends as well as it
+    /// can, and whoever started it should start it again.
+    pub fn run(mut self) -> bool {
+        let mut sound = true;
         loop {
             match self.input.recv_timeout(TURN) {
                 Ok(Input::Signal(Signal::Stop | Signal::StopNow)) => break,
@@ -154,6 +170,11 @@ impl Daemon {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
+            if self.pipeline.broken() || !self.publisher.alive() {
+                log::error!("a stage has panicked: ending, to be started again");
+                sound = false;
+                break;
+            }
             if self.pipeline.ended() {
                 log::info!("the source has come to its end");
                 break;
@@ -161,6 +182,7 @@ impl Daemon {
             self.turn(Instant::now());
         }
         self.stop();
+        sound
     }
 
     fn turn(&mut self, now: Instant) {
@@ -305,6 +327,7 @@ impl Daemon {
         self.pipeline.reconfigure(Arc::clone(&plan));
         self.monitor
             .reloaded(plan.mqtt.is_some(), plan.outbox.max_bytes);
+        self.publisher.reconfigured(config.hash());
         self.plan = plan;
         self.config = config;
         if restart.is_empty() {
@@ -322,6 +345,14 @@ impl Daemon {
             .stopping("stopping: the last items go to the broker");
         self.pipeline.stop();
         self.publisher.stop(self.plan.service.drain);
+        let (vision, item) = (&self.meters.vision, &self.meters.item);
+        log::info!(
+            "stopped: {} frames, {} dropped, {} items read, {} not read",
+            vision.frames.get(),
+            vision.dropped.get(),
+            item.read.get(),
+            item.noread.get()
+        );
     }
 }
 

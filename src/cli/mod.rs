@@ -15,7 +15,6 @@ mod cameras;
 mod check;
 mod completions;
 mod daemon;
-#[cfg(feature = "demo")]
 mod demo;
 mod make;
 mod read;
@@ -43,7 +42,6 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Run(run::Args),
-    #[cfg(feature = "demo")]
     Demo(demo::Args),
     Read(read::Args),
     Make(make::Args),
@@ -57,7 +55,6 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         // These two set the log up themselves, from their configuration.
         Command::Run(args) => run::run(args),
-        #[cfg(feature = "demo")]
         Command::Demo(args) => demo::run(args),
         Command::Read(args) => plainly(read::run, args),
         Command::Make(args) => plainly(make::run, args),

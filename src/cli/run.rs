@@ -51,10 +51,10 @@ pub fn run(args: Args) -> ExitCode {
         let _ = to_main.try_send(Input::Signal(signal));
     });
     match listener {
-        Ok(_listening) => {
-            daemon.run();
-            ExitCode::SUCCESS
-        }
+        Ok(_listening) => match daemon.run() {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        },
         Err(error) => {
             log::error!("signals cannot be taken up: {error}");
             ExitCode::FAILURE

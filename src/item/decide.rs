@@ -184,11 +184,15 @@ fn read_event(
         frames: 0,
         votes: u32::MAX,
         velocity_px_s: place.velocity,
+        first_mono_ns: u64::MAX,
+        last_mono_ns: 0,
     };
     let mut maybe_repeat = false;
     for &i in &members {
         let track = &mut tracker.tracks[i];
         summary.frames = summary.frames.max(track.frames);
+        summary.first_mono_ns = summary.first_mono_ns.min(track.first.mono_ns);
+        summary.last_mono_ns = summary.last_mono_ns.max(track.last.mono_ns);
         maybe_repeat |= track.maybe_repeat;
         let top = track.champion().map(|ballot| ballot.hash)?;
         let ballot = track.ballots.iter_mut().find(|b| b.hash == top)?;
@@ -235,6 +239,8 @@ fn noread_event(tracker: &mut Tracker, i: usize, wall_ns: i64) -> Event {
         frames: track.frames,
         votes: 0,
         velocity_px_s: place.velocity,
+        first_mono_ns: track.first.mono_ns,
+        last_mono_ns: track.last.mono_ns,
     };
     let (stamp, maybe_repeat) = (track.last, track.maybe_repeat);
     let image = save(tracker, picture, stamp.wall_ns);

@@ -67,6 +67,10 @@ pub struct TrackSummary {
     pub votes: u32,
     /// Velocity in the picture, pixels a second.
     pub velocity_px_s: Point,
+    /// `CLOCK_MONOTONIC` of the first frame in which it was seen, ns.
+    pub first_mono_ns: u64,
+    /// The same of the last one so far.
+    pub last_mono_ns: u64,
 }
 
 /// Whether the item fulfils the rules.

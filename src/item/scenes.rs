@@ -4,7 +4,8 @@
 //! misses, hands and cameras that go away. The truth is simple: an item that
 //! was read in at least one frame is published once, any other never.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::f32::consts::{FRAC_PI_2, PI};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -899,12 +900,11 @@ proptest! {
     }
 }
 
-const ANGLES: [f32; 5] = [0.0, 1.5708, 3.1416, -1.5708, 0.4];
+const ANGLES: [f32; 5] = [0.0, FRAC_PI_2, PI, -FRAC_PI_2, 0.4];
 
 /// Nothing is known of the belt, a code is in view for as few as four frames, and
-/// up to six in ten reads fail; or all texts are equal. Here one item in a
-/// thousand may be lost or counted twice, which is far from what it takes to
-/// make it worse by accident.
+/// up to six in ten reads fail; or all texts are equal. Some of these belts can
+/// be explained in more than one way.
 #[test]
 fn hard_belts_go_wrong_less_than_once_in_a_thousand_items() {
     for (fps, fastest, variety) in [(30.0, 5000.0, 12), (60.0, 6000.0, 12), (60.0, 3000.0, 1)] {
@@ -918,12 +918,15 @@ fn hard_belts_go_wrong_less_than_once_in_a_thousand_items() {
             let outcome = any_belt(seed, speed, fps, miss, angle, false, variety, size).run();
             let (published, truth) = (outcome.published(), outcome.truth());
             all += truth.values().sum::<usize>();
-            for text in truth.keys().chain(published.keys()) {
+            let texts: BTreeSet<&str> = truth.keys().chain(published.keys()).copied().collect();
+            for text in texts {
                 let of = |counts: &BTreeMap<&str, usize>| counts.get(text).copied().unwrap_or(0);
-                // A text in both is met twice.
                 wrong += of(&published).abs_diff(of(&truth));
             }
         }
-        assert!(wrong / 2 * 1000 <= all, "{wrong} halves of {all} items");
+        assert!(
+            wrong * 1000 <= all,
+            "{wrong} of {all} items at {fps} frames a second"
+        );
     }
 }

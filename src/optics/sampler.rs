@@ -6,20 +6,33 @@ use crate::frame::Luma;
 /// level 0. Outside the picture the rim goes on.
 #[derive(Clone, Copy)]
 pub struct Sampler<'a> {
-    luma: Luma<'a>,
+    bytes: &'a [u8],
+    stride: usize,
     scale: f32,
     right: f32,
     bottom: f32,
+    /// Last column and row that are the first of two to be mixed …
+    last: [i32; 2],
+    /// … and how far the second ones lie behind, in bytes.
+    next: [usize; 2],
 }
 
 impl<'a> Sampler<'a> {
     /// `level` is the level of `luma` in its pyramid. `None` for an empty picture.
     pub fn new(luma: Luma<'a>, level: usize) -> Option<Self> {
-        (luma.width() > 0 && luma.height() > 0).then(|| Self {
-            luma,
+        let (width, height) = (luma.width(), luma.height());
+        let last = |side: usize| i32::try_from(side.saturating_sub(2)).ok();
+        (width > 0 && height > 0).then_some(Self {
+            bytes: luma.bytes(),
+            stride: luma.stride(),
             scale: 1.0 / (1u32 << level.min(30)) as f32,
-            right: (luma.width() - 1) as f32,
-            bottom: (luma.height() - 1) as f32,
+            right: (width - 1) as f32,
+            bottom: (height - 1) as f32,
+            last: [last(width)?, last(height)?],
+            next: [
+                usize::from(width > 1),
+                if height > 1 { luma.stride() } else { 0 },
+            ],
         })
     }
 
@@ -31,20 +44,23 @@ impl<'a> Sampler<'a> {
     /// Grey value, 0 to 255, at a place of level 0.
     #[inline]
     pub fn at(&self, x: f32, y: f32) -> f32 {
-        // `max` first: it turns NaN into 0.
-        let x = (x * self.scale - 0.5).max(0.0).min(self.right);
-        let y = (y * self.scale - 0.5).max(0.0).min(self.bottom);
-        let (x0, y0) = (x as usize, y as usize);
-        let (fx, fy) = (x - x0 as f32, y - y0 as f32);
-        let x1 = (x0 + 1).min(self.luma.width() - 1);
-        let y1 = (y0 + 1).min(self.luma.height() - 1);
-        let (upper, lower) = (self.luma.row(y0), self.luma.row(y1));
-        let mix = |row: &[u8]| {
-            let (a, b) = (f32::from(row[x0]), f32::from(row[x1]));
-            a + (b - a) * fx
+        // Written out, these comparisons are one instruction each, and NaN
+        // becomes 0; `f32::max` takes four.
+        let within = |at: f32, last: f32| {
+            let at = at * self.scale - 0.5;
+            let at = if at > 0.0 { at } else { 0.0 };
+            if at < last { at } else { last }
         };
-        let (a, b) = (mix(upper), mix(lower));
-        a + (b - a) * fy
+        let (x, y) = (within(x, self.right), within(y, self.bottom));
+        let (x0, y0) = ((x as i32).min(self.last[0]), (y as i32).min(self.last[1]));
+        let (fx, fy) = (x - x0 as f32, y - y0 as f32);
+        let first = y0 as usize * self.stride + x0 as usize;
+        let [right, down] = self.next;
+        let grey = |index: usize| f32::from(self.bytes[index]);
+        let (a, b) = (grey(first), grey(first + right));
+        let (c, d) = (grey(first + down), grey(first + down + right));
+        let (upper, lower) = (a + (b - a) * fx, c + (d - c) * fx);
+        upper + (lower - upper) * fy
     }
 
     /// Does this place of level 0 lie in the picture?

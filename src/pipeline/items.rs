@@ -7,13 +7,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use super::engine::ReadBy;
 use super::order::Order;
 use super::{PATIENCE, Shared, live, lock};
+use crate::clock;
 use crate::command::Reply;
 use crate::config::{NoReadsPlan, Plan};
 use crate::frame::{Frame, Stamp};
 use crate::item::{Event, EventKind, Pictures, Tracker};
 use crate::publish::EventSender;
 use crate::qr::{Hint, Reads};
-use crate::service::clock;
 use crate::snapshot::Pulse;
 
 /// What comes to this stage.
@@ -37,7 +37,7 @@ pub(super) enum Input {
 pub(super) struct ReadFrame {
     pub(super) ticket: u64,
     pub(super) frame: Frame,
-    pub(super) reads: Box<Reads>,
+    pub(super) reads: Reads,
     pub(super) by: ReadBy,
 }
 

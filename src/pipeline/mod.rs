@@ -40,14 +40,12 @@ use crate::snapshot::{Meters, Pulses};
 /// the shortest WatchdogSec that makes sense (2 s).
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Frames that may be on their way besides one in each reader's hands: one in
-/// the camera's, one in the slot, one waiting for its turn at the items.
-const SPARE_FRAMES: usize = 3;
-
 /// What the stages share.
 struct Shared {
     slot: Slot<Frame>,
     stop: AtomicBool,
+    /// A stage has panicked: what it did is done no more.
+    broken: Arc<AtomicBool>,
     /// A plan that came while running; readers take it up when this count moves.
     generation: AtomicU64,
     plan: Mutex<Arc<Plan>>,
@@ -55,7 +53,7 @@ struct Shared {
     hints: Mutex<Vec<Hint>>,
     camera: Mutex<KeeperState>,
     /// Sets of results that wait for a frame: they go round as frames do.
-    results: Mutex<Vec<Box<Reads>>>,
+    results: Mutex<Vec<Reads>>,
     meters: Arc<Meters>,
 }
 
@@ -106,6 +104,7 @@ impl Pipeline {
         let shared = Arc::new(Shared {
             slot: Slot::default(),
             stop: AtomicBool::new(false),
+            broken: Arc::default(),
             generation: AtomicU64::new(0),
             plan: Mutex::new(Arc::clone(&plan)),
             hints: Mutex::new(Vec::new()),
@@ -122,13 +121,16 @@ impl Pipeline {
             .keeper
             .unwrap_or_else(|| Keeper::new(plan.camera.clone()));
         let mut threads = Vec::new();
+        let broken = &shared.broken;
         let items = items::Items::new(&plan, tracker, readers, parts.events, Arc::clone(&shared));
         let pulse = parts.pulses.register("items");
-        threads.push(spawn("items", move || items.run(&from_readers, &pulse))?);
+        threads.push(spawn("items", broken, move || {
+            items.run(&from_readers, &pulse)
+        })?);
         for _ in 0..readers {
             let reading = reading::Reading::new(Arc::clone(&shared), to_items.clone());
             let pulse = parts.pulses.register("reading");
-            threads.push(spawn("reading", move || reading.run(&pulse))?);
+            threads.push(spawn("reading", broken, move || reading.run(&pulse))?);
         }
         let capture = capture::Capture::new(
             keeper,
@@ -138,7 +140,7 @@ impl Pipeline {
             Arc::clone(&to_capture),
         );
         let pulse = parts.pulses.register("camera");
-        threads.push(spawn("camera", move || capture.run(&pulse))?);
+        threads.push(spawn("camera", broken, move || capture.run(&pulse))?);
         Ok(Self {
             shared,
             to_items,
@@ -184,6 +186,11 @@ impl Pipeline {
         self.threads.iter().all(JoinHandle::is_finished)
     }
 
+    /// Has a stage panicked? Then the daemon cannot do its work: a restart can.
+    pub fn broken(&self) -> bool {
+        self.shared.broken.load(Ordering::Relaxed)
+    }
+
     /// Ends the stages in order: no new frame, the frames on their way are read,
     /// what can be decided is handed over.
     pub fn stop(mut self) {
@@ -197,8 +204,7 @@ impl Pipeline {
 }
 
 fn pool(plan: &Plan) -> Pool {
-    let bytes = plan.camera.width as usize * plan.camera.height as usize;
-    Pool::new(plan.read.threads.max(1) + SPARE_FRAMES, bytes)
+    Pool::new(plan.pool_frames(), plan.frame_bytes())
 }
 
 /// A live camera never waits; a recording or a simulation that runs as fast as
@@ -223,8 +229,36 @@ fn live(plan: &Plan) -> bool {
     }
 }
 
-fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
+/// A stage's thread. Should it panic, `broken` tells: its pulse goes with it, so
+/// the watchdog alone would not miss it.
+fn spawn(
+    name: &str,
+    broken: &Arc<AtomicBool>,
+    body: impl FnOnce() + Send + 'static,
+) -> std::io::Result<JoinHandle<()>> {
+    let broken = Arc::clone(broken);
     std::thread::Builder::new()
         .name(name.to_owned())
-        .spawn(body)
+        .spawn(move || {
+            // Nothing of the stage is used after its panic.
+            if std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).is_err() {
+                broken.store(true, Ordering::Relaxed);
+            }
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stage_that_panics_is_missed_and_one_that_ends_is_not() {
+        let broken = Arc::default();
+        let stage = spawn("ends", &broken, || {}).expect("starts");
+        stage.join().expect("no panic comes out");
+        assert!(!broken.load(Ordering::Relaxed));
+        let stage = spawn("panics", &broken, || panic!("on purpose")).expect("starts");
+        stage.join().expect("no panic comes out");
+        assert!(broken.load(Ordering::Relaxed));
+    }
 }

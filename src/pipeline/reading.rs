@@ -87,6 +87,5 @@ fn options(plan: &ReadPlan) -> ReaderOptions {
         mirrored: plan.mirrored,
         max_codes: plan.max_codes,
         deadline: Some(plan.deadline),
-        ..ReaderOptions::default()
     }
 }

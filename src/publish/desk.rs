@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::envelope::wall_ns;
-use super::notice::{self, Alert, Severity, State};
+use super::notice::{self, Alert, Identity, Severity, State};
 
 /// Alerts and replies that wait for a connection; beyond it the oldest go.
 const WAITING: usize = 256;
@@ -28,8 +28,8 @@ pub(super) struct Desk {
     pub bell: tokio::sync::Notify,
 }
 
-#[derive(Default)]
 struct Papers {
+    identity: Identity,
     /// What the service says is wrong, one word each.
     health: BTreeSet<&'static str>,
     /// What the publisher itself knows to be wrong.
@@ -40,9 +40,16 @@ struct Papers {
 }
 
 impl Desk {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(identity: Identity) -> Self {
         Desk {
-            papers: Mutex::default(),
+            papers: Mutex::new(Papers {
+                identity,
+                health: BTreeSet::new(),
+                own: BTreeSet::new(),
+                stats: None,
+                notices: VecDeque::new(),
+                stop_by: None,
+            }),
             bell: tokio::sync::Notify::new(),
         }
     }
@@ -79,18 +86,26 @@ impl Desk {
         }
     }
 
-    /// All reasons to be degraded, each once.
-    pub(super) fn reasons(&self) -> Vec<&'static str> {
-        let papers = self.papers();
-        papers.own.union(&papers.health).copied().collect()
+    /// Another configuration is in force.
+    pub(super) fn set_config_hash(&self, hash: String) {
+        self.papers().identity.config_hash = hash;
+        self.bell.notify_one();
     }
 
-    /// Running, or stopping.
-    pub(super) fn state(&self) -> State {
-        match self.papers().stop_by {
+    /// The body of `status` as things are now, with every reason once.
+    pub(super) fn status(&self) -> Vec<u8> {
+        let papers = self.papers();
+        let state = match papers.stop_by {
             None => State::Running,
             Some(_) => State::Stopping,
-        }
+        };
+        let reasons: Vec<&str> = papers.own.union(&papers.health).copied().collect();
+        notice::status(state, &reasons, &papers.identity)
+    }
+
+    /// The body of `status` for a reader that is no more.
+    pub(super) fn last_status(&self, state: State) -> Vec<u8> {
+        notice::status(state, &[], &self.papers().identity)
     }
 
     /// Lays the newest figures down in the place of older ones.

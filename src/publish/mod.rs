@@ -33,7 +33,6 @@ use crate::snapshot::{Meters, Pulses};
 use desk::Desk;
 use notice::Identity;
 use outbox::Outbox;
-use sinks::Sinks;
 
 pub use notice::{Alert, Severity};
 pub use outbox::{ClockSynced, Ended};
@@ -93,14 +92,17 @@ impl Publisher {
         pulses: &Pulses,
         requests: SyncSender<Request>,
     ) -> Result<Publisher, PublishError> {
-        let desk = Arc::new(Desk::new());
+        let desk = Arc::new(Desk::new(Identity {
+            boot_id: boot_id(),
+            config_hash: setup.config_hash,
+        }));
         let running = outbox::start(outbox::Parts {
             plan: setup.outbox,
             reader: setup.reader,
             clock_synced: setup.clock_synced,
             meters: Arc::clone(&meters),
             desk: Arc::clone(&desk),
-            sinks: Sinks::new(&setup.output, Arc::clone(&desk)),
+            outputs: setup.output,
             sinks_only: setup.mqtt.is_none(),
             pulse: pulses.register("outbox"),
         })
@@ -110,10 +112,6 @@ impl Publisher {
             .map(|plan| {
                 mqtt::start(mqtt::Parts {
                     plan,
-                    identity: Identity {
-                        boot_id: boot_id(),
-                        config_hash: setup.config_hash,
-                    },
                     outbox: running.outbox.clone(),
                     desk: Arc::clone(&desk),
                     meters,
@@ -150,6 +148,11 @@ impl Publisher {
         self.desk.set_health(reasons);
     }
 
+    /// Another configuration is in force: its hash stands in `status` from now on.
+    pub fn reconfigured(&self, config_hash: String) {
+        self.desk.set_config_hash(config_hash);
+    }
+
     /// The newest figures, an object of fields: published once, retained. Older
     /// ones that were not sent yet are dropped.
     pub fn stats(&self, figures: &impl Serialize) {
@@ -159,6 +162,13 @@ impl Publisher {
     /// Logs an alert and publishes it, now or when there is a connection.
     pub fn alert(&self, alert: Alert) {
         self.desk.alert(alert);
+    }
+
+    /// Do the threads still run? One that has ended before [`Publisher::stop`] has
+    /// panicked, and only a restart of the process brings it back.
+    pub fn alive(&self) -> bool {
+        let mqtt = self.mqtt_thread.as_ref();
+        !self.outbox_thread.is_finished() && mqtt.is_none_or(|thread| !thread.is_finished())
     }
 
     /// Transactions that the outbox has written since the start: each is one

@@ -18,7 +18,7 @@ pub(super) enum State {
     Offline,
 }
 
-/// What stays the same in every `status` message of one run.
+/// What stays the same in every `status` message, but for a reload.
 #[derive(Clone, Debug)]
 pub(super) struct Identity {
     pub boot_id: String,

@@ -17,7 +17,7 @@ pub struct Modules {
 
 impl Modules {
     /// Makes this a `side` by `side` square of erasures, keeping its memory.
-    /// Panics if `side` exceeds [`MAX_SIDE`].
+    /// Panics if `side` exceeds 177, the side of version 40.
     pub fn reset(&mut self, side: usize) {
         assert!(
             side <= MAX_SIDE,

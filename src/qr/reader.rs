@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::finder::{Finders, Grouping, Triple};
-use super::grid::{Grid, Locator, Samples, Statistics};
+use super::finder::{Finders, Grouping, Look, Triple};
+use super::grid::{Grid, Locator, Samples, Statistics, refine};
 use super::{Code, Decoder, Modules, Reads, Reason, Unread};
 use crate::frame::Luma;
 use crate::geometry::{Point, Quad};
@@ -42,6 +42,46 @@ pub struct Hint {
     pub velocity: Point,
 }
 
+/// One way of looking for finder patterns.
+struct Pass {
+    window: Window,
+    least: i32,
+    contrast: f32,
+    roughness: f32,
+}
+
+/// The cheap look first; then, where there are signs of more, one that sees
+/// weaker contrast and rougher patterns, with a wider window.
+const PASSES: [Pass; 2] = [
+    Pass {
+        window: Window {
+            radius: 1,
+            floor: 20,
+        },
+        least: 14,
+        contrast: 20.0,
+        roughness: 0.5,
+    },
+    Pass {
+        window: Window {
+            radius: 3,
+            floor: 8,
+        },
+        least: 12,
+        contrast: 8.0,
+        roughness: 0.65,
+    },
+];
+/// A finder pattern as smooth as this is a sign of a code: of those of codes that
+/// were read from photographs half are smoother, of false ones very few.
+const CLEAR: f32 = 0.12;
+/// The same where nothing was read yet.
+const FAIRLY_CLEAR: f32 = 0.25;
+/// A picture of so few pixels, a crop perhaps, is looked at again even without a
+/// sign: it costs little.
+const SMALL: usize = 200_000;
+/// Symbols located but not read that are told of, at most.
+const MOST_UNREAD: usize = 64;
 /// Most triples that are ranked in one frame.
 const MOST_TRIPLES: usize = 8192;
 /// Triples of one size of modules (sizes from one power of two to the next) that
@@ -53,6 +93,8 @@ const PATIENCE: u32 = 60;
 const PATIENCE_PER_CODE: u32 = 40;
 /// Least timing score of a triple that is worth sampling.
 const LEAST_TIMING: f32 = 0.55;
+/// Least timing score of a grid that is worth bending.
+const BENDING: f32 = 0.6;
 /// Modules of at least this many pixels are sampled on a coarser level.
 const SAMPLE_PX: f32 = 3.0;
 
@@ -78,44 +120,73 @@ impl Reader {
         }
     }
 
-    /// All codes of one frame. `hints` are places where codes are expected.
-    pub fn read(&mut self, luma: Luma<'_>, _hints: &[Hint], reads: &mut Reads) {
-        let started = Instant::now();
-        let late = |deadline: Option<Duration>| {
-            deadline.is_some_and(|deadline| started.elapsed() >= deadline)
-        };
+    /// All codes of one frame, of any size and angle, in one go. `hints` are
+    /// places where codes are expected.
+    pub fn read(&mut self, luma: Luma<'_>, hints: &[Hint], reads: &mut Reads) {
+        let deadline = self
+            .options
+            .deadline
+            .map(|deadline| Instant::now() + deadline);
+        let pixels = luma.width() * luma.height();
         reads.clear();
         self.pyramid.build(luma);
         self.finders.start(luma.width(), luma.height());
-        let levels = self.pyramid.levels();
-        for level in 0..levels {
-            let last = level + 2 >= levels;
-            let picture = self.pyramid.level(luma, level);
-            let half = self.pyramid.level(luma, level + 1);
-            let window = Window {
-                radius: 1,
-                floor: 20,
-            };
-            if level + 1 < levels {
-                self.threshold
-                    .build(picture.width(), picture.height(), half, window);
-                self.finders
-                    .scan(picture, level, &self.threshold, self.options.inverted, last);
+        self.used.clear();
+        for pass in &PASSES {
+            let seen = self.finders.found().len();
+            self.find(luma, pass);
+            self.used.resize(self.finders.found().len(), false);
+            self.read_triples(luma, seen, deadline, reads);
+            if late(deadline) || !self.evidence(pixels, hints, reads) {
+                break;
             }
         }
+        reads.work.crossed = self.finders.work.crossed;
+        reads.work.measured = self.finders.work.measured;
+        reads.work.finders = self.finders.found().len() as u32;
+        conclude(reads);
+    }
+
+    /// Looks for finder patterns on all levels.
+    fn find(&mut self, luma: Luma<'_>, pass: &Pass) {
+        // The coarsest level only serves to measure the one before.
+        let levels = self.pyramid.levels() - 1;
+        for level in 0..levels {
+            let picture = self.pyramid.level(luma, level);
+            let half = self.pyramid.level(luma, level + 1);
+            self.threshold
+                .build(picture.width(), picture.height(), half, pass.window);
+            let look = Look {
+                inverted: self.options.inverted,
+                last: level + 1 == levels,
+                least: pass.least,
+                contrast: pass.contrast,
+                roughness: pass.roughness,
+            };
+            self.finders.scan(picture, level, &self.threshold, &look);
+        }
+    }
+
+    /// Tries to read triples of finder patterns that are not used yet and of
+    /// which one at least is new: not among the first `seen`.
+    fn read_triples(
+        &mut self,
+        luma: Luma<'_>,
+        seen: usize,
+        deadline: Option<Instant>,
+        reads: &mut Reads,
+    ) {
         let finders = self.finders.found();
-        let triples = self.grouping.group(finders, MOST_TRIPLES);
-        self.used.clear();
-        self.used.resize(finders.len(), false);
+        if finders.len() == seen {
+            return;
+        }
         let mut patience = [PATIENCE; 12];
-        for triple in triples {
-            if reads.codes.len() >= self.options.max_codes
-                || late(self.options.deadline)
-            {
+        for triple in self.grouping.group(finders, MOST_TRIPLES) {
+            if reads.codes.len() >= self.options.max_codes || late(deadline) {
                 break;
             }
             let corners = [triple.corner, triple.right, triple.down].map(usize::from);
-            if corners.iter().any(|&i| self.used[i]) {
+            if corners.iter().any(|&i| self.used[i]) || corners.iter().all(|&i| i < seen) {
                 continue;
             }
             let module = finders[corners[0]].module;
@@ -125,26 +196,69 @@ impl Reader {
             }
             *patience -= 1;
             reads.work.timed += 1;
-            let level = ((module / SAMPLE_PX).log2().max(0.0) as usize).min(levels - 1);
+            let level = (module / SAMPLE_PX).log2().max(0.0) as usize;
+            let level = level.min(self.pyramid.levels() - 1);
             let Some(sampler) = Sampler::new(self.pyramid.level(luma, level), level) else {
                 continue;
             };
             let locator = Locator::new(sampler, finders, triple);
-            if let Some(quad) = self.attempt.read(&locator, &sampler, triple, reads) {
+            if let Some(quad) = self
+                .attempt
+                .read(&locator, &sampler, triple, &self.options, reads)
+            {
+                *patience += PATIENCE_PER_CODE;
                 for (used, finder) in self.used.iter_mut().zip(finders) {
                     *used |= quad.contains(finder.centre);
                 }
             }
         }
-        reads.work.crossed = self.finders.work.crossed;
-        reads.work.measured = self.finders.work.measured;
-        reads.work.finders = finders.len() as u32;
-        if reads.codes.is_empty() {
-            reads.failure = Some(match reads.unread.first() {
-                Some(unread) => unread.reason,
-                None => Reason::NoFinder,
-            });
+    }
+
+    /// Is there a sign of a code that was not read?
+    fn evidence(&self, pixels: usize, hints: &[Hint], reads: &Reads) -> bool {
+        let read = |at: Point| reads.codes.iter().any(|code| code.corners.contains(at));
+        let nothing = reads.codes.is_empty();
+        let clear = if nothing { FAIRLY_CLEAR } else { CLEAR };
+        let left = self.finders.found().iter().zip(&self.used);
+        let left = left.filter(|(finder, used)| !**used && finder.roughness < clear);
+        reads.codes.len() < self.options.max_codes
+            && (nothing && pixels <= SMALL
+                || reads
+                    .unread
+                    .iter()
+                    .any(|unread| !read(unread.corners.centre()))
+                || hints.iter().any(|hint| !read(hint.corners.centre()))
+                || left.count() > 0)
+    }
+}
+
+fn late(deadline: Option<Instant>) -> bool {
+    deadline.is_some_and(|deadline| Instant::now() >= deadline)
+}
+
+/// Drops what was located but read after all, and says why nothing was read.
+fn conclude(reads: &mut Reads) {
+    let Reads { codes, unread, .. } = reads;
+    unread.retain(|unread| {
+        let centre = unread.corners.centre();
+        !codes.iter().any(|code| {
+            code.corners.contains(centre) || unread.corners.contains(code.corners.centre())
+        })
+    });
+    let mut kept = 0;
+    for index in 0..unread.len() {
+        let centre = unread[index].corners.centre();
+        if !unread[..kept]
+            .iter()
+            .any(|other| other.corners.contains(centre))
+        {
+            unread.swap(kept, index);
+            kept += 1;
         }
+    }
+    unread.truncate(kept);
+    if codes.is_empty() {
+        reads.failure = Some(unread.first().map_or(Reason::NoFinder, |u| u.reason));
     }
 }
 
@@ -163,6 +277,7 @@ impl Attempt {
         locator: &Locator<'_>,
         sampler: &Sampler<'_>,
         triple: &Triple,
+        options: &ReaderOptions,
         reads: &mut Reads,
     ) -> Option<Quad> {
         let mut best: Option<(Grid, Statistics)> = None;
@@ -170,26 +285,33 @@ impl Attempt {
             if timing < LEAST_TIMING {
                 continue;
             }
-            let Some(grid) = locator.grid(side) else {
+            let Some(mut grid) = locator.grid(side) else {
                 continue;
             };
-            reads.work.sampled += 1;
-            self.samples.take(sampler, &grid);
-            for radius in [1, 4] {
-                let statistics = self.samples.confidences(radius, &mut self.modules);
-                reads.work.decoded += 1;
-                let code = reads.codes.push();
-                if self.decoder.decode(&self.modules, code).is_ok() {
-                    describe(code, &grid, statistics);
-                    return Some(grid.corners());
+            let mut statistics = Statistics::default();
+            for bent in [false, true] {
+                if bent {
+                    if grid.timing < BENDING {
+                        break;
+                    }
+                    refine(&mut grid, sampler, &self.samples);
                 }
-                reads.codes.pop();
-                if best.is_none() {
-                    best = Some((grid, statistics));
+                reads.work.sampled += 1;
+                self.samples.take(sampler, &grid);
+                for radius in [4, 1] {
+                    statistics = self.samples.confidences(radius, &mut self.modules);
+                    if self.decode(&grid, statistics, options, reads) {
+                        return Some(grid.corners());
+                    }
                 }
             }
+            if best.is_none() {
+                best = Some((grid, statistics));
+            }
         }
-        if let Some((grid, statistics)) = best {
+        if let Some((grid, statistics)) = best
+            && reads.unread.len() < MOST_UNREAD
+        {
             reads.unread.push(Unread {
                 corners: grid.corners(),
                 reason: reason(&grid, &statistics),
@@ -197,6 +319,40 @@ impl Attempt {
         }
         None
     }
+
+    /// Decodes the confidences; appends the code unless it is there already.
+    fn decode(
+        &mut self,
+        grid: &Grid,
+        statistics: Statistics,
+        options: &ReaderOptions,
+        reads: &mut Reads,
+    ) -> bool {
+        reads.work.decoded += 1;
+        let code = reads.codes.push();
+        let read = self.decoder.decode(&self.modules, code).is_ok()
+            && (options.mirrored || !code.mirrored);
+        if read {
+            describe(code, grid, statistics);
+        }
+        if !read || is_repeated(&reads.codes) {
+            reads.codes.pop();
+        }
+        read
+    }
+}
+
+/// Is the last code the same symbol as one before? Equal texts at two places are
+/// two codes.
+fn is_repeated(codes: &[Code]) -> bool {
+    let Some((last, before)) = codes.split_last() else {
+        return false;
+    };
+    before.iter().any(|code| {
+        code.content.bytes == last.content.bytes
+            && (code.corners.contains(last.corners.centre())
+                || last.corners.contains(code.corners.centre()))
+    })
 }
 
 /// Fills in what the picture tells of a code that was decoded.

@@ -2,7 +2,6 @@
 //! clocks, and how the daemon feels ([`Monitor`]). Everything here reads
 //! snapshots; nothing here can hold a stage up.
 
-pub mod clock;
 mod health;
 pub mod log;
 mod notify;

@@ -130,7 +130,7 @@ mod tests {
             .strip_prefix("RELOADING=1\nMONOTONIC_USEC=")
             .and_then(|rest| rest.trim_end().parse::<u64>().ok())
             .unwrap();
-        assert!(usec > 0 && usec * 1000 <= crate::service::clock::mono_ns());
+        assert!(usec > 0 && usec * 1000 <= crate::clock::mono_ns());
         assert_eq!(messages[3], "WATCHDOG=1\n");
         assert_eq!(messages[4], "STATUS=draining\nSTOPPING=1\n");
     }

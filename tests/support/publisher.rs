@@ -111,6 +111,7 @@ pub fn read(text: &str) -> Event {
             frames: 9,
             votes: 7,
             velocity_px_s: Point::new(812.25, -3.5),
+            ..TrackSummary::default()
         },
         codes: vec![EventCode {
             text: Some(text.into()),

@@ -282,8 +282,7 @@ fn lost(kind: CameraErrorKind) -> CameraError {
 
 /// `CLOCK_MONOTONIC` now, ns.
 fn monotonic_ns() -> i64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    now.tv_sec * 1_000_000_000 + now.tv_nsec
+    i64::try_from(crate::clock::mono_ns()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

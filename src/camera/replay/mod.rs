@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 
 use self::stills::Stills;
 use self::video::Video;
-use super::{CameraError, CameraErrorKind, Grab, Source, clock};
+use super::{CameraError, CameraErrorKind, Grab, Source};
+use crate::clock;
 use crate::config::{CameraPlan, ReplayRate};
 use crate::frame::{Frame, Pool};
 

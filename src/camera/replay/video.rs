@@ -9,8 +9,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::Played;
-use crate::camera::feed::{Feed, Framing, Keep, Next, Shot, read_raw};
+use crate::camera::feed::{Feed, Framing, Next, read_raw};
 use crate::camera::picture::MAX_SIDE;
+use crate::camera::slot::{Keep, Shot};
 use crate::camera::{CameraError, CameraErrorKind};
 use crate::config::CameraPlan;
 use crate::frame::Pool;

@@ -29,7 +29,8 @@ use self::queue::{Filled, Queue};
 use super::mjpeg;
 use super::pipe::Corrupt;
 use super::plane::{Packing, copy_luma};
-use super::{CameraError, CameraErrorKind, Grab, Source, clock};
+use super::{CameraError, CameraErrorKind, Grab, Source};
+use crate::clock;
 use crate::config::{CameraPlan, PixelFormat};
 use crate::frame::{Frame, Pool};
 
@@ -189,7 +190,7 @@ impl Source for V4l2 {
         };
         frame.stamp.sequence = sequence;
         frame.stamp.mono_ns = mono_ns;
-        frame.stamp.wall_ns = clock::wall_of(mono_ns);
+        frame.stamp.wall_ns = clock::wall_at(mono_ns);
         frame.stamp.exposure_us = self.exposure_us;
         Ok(Grab::Frame(frame))
     }

@@ -16,11 +16,12 @@ use super::subscriber::{News, Subscriber};
 use crate::camera::belt::{Belt, BeltScript, Truth};
 use crate::camera::{Keeper, Source};
 use crate::cli::daemon::{Daemon, Input, Start};
+use crate::clock;
 use crate::config::{
     self, BeltSource, Camera, Config, Mqtt, MqttVersion, Reader, Service, SourcePlan,
 };
+use crate::service::Notifier;
 use crate::service::signals::{self, Signal};
-use crate::service::{Notifier, clock};
 
 /// How long before an item comes into view the judge is told of it, ns: a code
 /// may be read a moment before the whole label is in view.
@@ -109,6 +110,7 @@ pub(super) fn run(args: &Args) -> Result<bool, String> {
         notifier: Notifier::silent(),
     })
     .map_err(|error| error.to_string())?;
+    let meters = daemon.meters();
     let daemon = std::thread::Builder::new()
         .name("demo-daemon".into())
         .spawn(move || daemon.run())
@@ -124,10 +126,20 @@ pub(super) fn run(args: &Args) -> Result<bool, String> {
     let stopped_ns = clock::mono_ns();
     // A daemon whose belt has come to its end has gone already.
     let _ = to_daemon.send(Input::Signal(Signal::Stop));
-    let sound = daemon.join().is_ok();
+    let sound = daemon.join().unwrap_or(false);
     let asked = subscriber.finish().is_ok();
     let complete = asked && course.drain(&told).is_some();
     let tally = course.conclude(stopped_ns, complete);
+    say(format_args!(
+        "{} frames, {} dropped{}",
+        meters.vision.frames.get(),
+        meters.vision.dropped.get(),
+        if meters.vision.dropped.get() > 0 {
+            ": this machine is too busy or too slow to look at each"
+        } else {
+            ""
+        }
+    ));
     drop(subscriber);
     drop(broker);
     drop(listener);
@@ -206,10 +218,9 @@ impl Course {
     fn follow(&mut self, args: &Args, told: &Receiver<Told>) {
         let until = args.length.map(|length| Instant::now() + length);
         loop {
-            self.look(clock::mono_ns());
-            let tally = self.judge.tally();
-            let all = self.truth.count();
-            if all.is_some_and(|all| tally.read + tally.missed >= all) {
+            let now_ns = clock::mono_ns();
+            self.look(now_ns);
+            if self.all_gone(now_ns) {
                 return;
             }
             let left = until.map_or(TICK, |until| {
@@ -226,6 +237,19 @@ impl Course {
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
+    }
+
+    /// Every item has left, and has an event or is missed. Not sooner: an item in
+    /// view may yet be published again.
+    fn all_gone(&self, now_ns: u64) -> bool {
+        let Some(all) = self.truth.count() else {
+            return false;
+        };
+        let last = all.checked_sub(1).and_then(|last| self.truth.item(last));
+        let tally = self.judge.tally();
+        last.and_then(|item| item.left_ns)
+            .is_none_or(|left| left <= now_ns)
+            && tally.read + tally.missed >= all
     }
 
     /// Takes what was published before the end; `None` if the end does not come.

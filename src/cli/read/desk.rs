@@ -10,14 +10,16 @@ use super::report::{Failure, Found, Style, Told};
 use super::video::Video;
 use crate::camera::picture;
 use crate::frame::Luma;
-use crate::qr::{Code, Reader, ReaderOptions, Reads};
+use crate::qr::{Code, Hint, Reader, ReaderOptions, Reads};
 
 /// A reader with what it needs; each thread has one.
 pub(super) struct Desk {
     options: ReaderOptions,
     reader: Reader,
-    reads: Reads,
-    style: Style,
+    /// What the last plane showed.
+    pub(super) reads: Reads,
+    /// How to tell of it.
+    pub(super) style: Style,
     overlay: Option<PathBuf>,
 }
 
@@ -51,7 +53,7 @@ impl Desk {
                     .unopened(&file, error.reason(), error.to_string());
             }
         };
-        let Some(took) = self.luma(picture.view()) else {
+        let Some(took) = self.luma(picture.view(), &[]) else {
             return self.style.panicked(&file, picture.view());
         };
         let mut told = self.style.read(Found {
@@ -90,7 +92,7 @@ impl Desk {
                 Ok(None) => break,
                 Err(error) => return self.style.unopened(&file, "not_an_image", error),
             };
-            let Some(spent) = self.luma(frame.luma()) else {
+            let Some(spent) = self.luma(frame.luma(), &[]) else {
                 return self.style.panicked(&file, frame.luma());
             };
             size = (frame.width(), frame.height());
@@ -124,10 +126,10 @@ impl Desk {
 
     /// Reads one plane into `self.reads`. `None` if the reader panicked: it is
     /// replaced, since nothing is known of its state.
-    fn luma(&mut self, luma: Luma<'_>) -> Option<Duration> {
+    pub(super) fn luma(&mut self, luma: Luma<'_>, hints: &[Hint]) -> Option<Duration> {
         let start = Instant::now();
         let (reader, reads) = (&mut self.reader, &mut self.reads);
-        let result = catch_unwind(AssertUnwindSafe(|| reader.read(luma, &[], reads)));
+        let result = catch_unwind(AssertUnwindSafe(|| reader.read(luma, hints, reads)));
         let took = start.elapsed();
         if result.is_err() {
             self.reader = Reader::new(self.options.clone());

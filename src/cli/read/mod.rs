@@ -9,6 +9,7 @@ mod desk;
 mod inputs;
 mod overlay;
 mod report;
+mod sequence;
 mod video;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ use crate::config::Config;
 use crate::qr::ReaderOptions;
 use desk::Desk;
 use inputs::Input;
+use sequence::Sequence;
 
 /// Reads codes in pictures, folders of them and videos.
 ///
@@ -50,9 +52,45 @@ pub struct Args {
     /// number where read, red where not. (None of videos.)
     #[arg(long, value_name = "DIR")]
     overlay: Option<PathBuf>,
-    /// Configuration whose [read] section applies.
+    /// Configuration whose [read] section applies, and with --sequence [belt] and
+    /// [item].
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// The files are consecutive frames of one camera: a line for each item that
+    /// passes, when it has left the picture.
+    #[arg(long, conflicts_with_all = ["overlay", "threads"])]
+    sequence: bool,
+    #[command(flatten)]
+    belt: Belt,
+}
+
+/// What is known of the camera that took a sequence.
+#[derive(Clone, Copy, clap::Args)]
+struct Belt {
+    /// With --sequence: frames a second.
+    #[arg(long, value_name = "N", default_value_t = 30.0, value_parser = frames_a_second, requires = "sequence")]
+    fps: f64,
+    /// With --sequence: exposure time of a frame in ms.
+    #[arg(long, value_name = "MS", value_parser = milliseconds, requires = "sequence")]
+    exposure_ms: Option<Duration>,
+    /// With --sequence: where the belt runs in the picture, in degrees: 0 to the
+    /// right, 90 down.
+    #[arg(long, value_name = "DEG", value_parser = degrees, requires = "sequence", allow_negative_numbers = true)]
+    belt_direction: Option<f32>,
+}
+
+fn frames_a_second(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(fps) if (0.01..=100_000.0).contains(&fps) => Ok(fps),
+        _ => Err("write a number from 0.01 to 100000".into()),
+    }
+}
+
+fn degrees(text: &str) -> Result<f32, String> {
+    match text.parse() {
+        Ok(degrees) if (-360.0..=360.0).contains(&degrees) => Ok(degrees),
+        _ => Err("write a number from -360 to 360".into()),
+    }
 }
 
 fn milliseconds(text: &str) -> Result<Duration, String> {
@@ -62,8 +100,8 @@ fn milliseconds(text: &str) -> Result<Duration, String> {
 
 /// Reads everything. 0 if every file could be opened as a picture or video.
 pub fn run(args: Args) -> ExitCode {
-    let options = match options(&args) {
-        Ok(options) => options,
+    let config = match load(args.config.as_deref()) {
+        Ok(config) => config,
         Err(code) => return code,
     };
     if let Some(folder) = &args.overlay
@@ -79,17 +117,26 @@ pub fn run(args: Args) -> ExitCode {
     for fault in &faults {
         fail(EXIT_FAILED, fault);
     }
-    let threads = match args.threads {
-        0 => std::thread::available_parallelism().map_or(1, Into::into),
-        threads => usize::from(threads),
-    };
     let style = if args.jsonl {
         report::Style::Json
     } else {
         report::Style::Text
     };
+    let options = options(&args, &config);
     let desk = || Desk::new(options.clone(), style, args.overlay.clone());
-    match read_all(&inputs, threads, desk) {
+    let done = if args.sequence {
+        match Sequence::new(&config, &args.belt, desk()) {
+            Ok(sequence) => sequence.read(&inputs),
+            Err(problems) => return fail(EXIT_CONFIG, problems),
+        }
+    } else {
+        let threads = match args.threads {
+            0 => std::thread::available_parallelism().map_or(1, Into::into),
+            threads => usize::from(threads),
+        };
+        read_all(&inputs, threads, desk)
+    };
+    match done {
         Ok(true) if faults.is_empty() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(EXIT_FAILED),
         Err(error) => fail(EXIT_FAILED, format!("cannot write the results: {error}")),
@@ -97,24 +144,23 @@ pub fn run(args: Args) -> ExitCode {
 }
 
 /// The reader's options: the configuration's, and the command line's over them.
-fn options(args: &Args) -> Result<ReaderOptions, ExitCode> {
-    let mut options = ReaderOptions::default();
-    if let Some(path) = &args.config {
-        let read = load(path)?.read;
-        options.inverted = read.inverted;
-        options.mirrored = read.mirrored;
-        options.max_codes = read.max_codes;
-        // A frame's interval bounds nothing where there are no frames to come.
-        options.deadline = Some(Duration::from_secs_f32(read.deadline_ms / 1e3));
+fn options(args: &Args, config: &Config) -> ReaderOptions {
+    // A frame's interval (deadline 0) bounds nothing where no frames are to come.
+    let deadline = args
+        .deadline_ms
+        .unwrap_or(Duration::from_secs_f32(config.read.deadline_ms / 1e3));
+    ReaderOptions {
+        inverted: config.read.inverted,
+        mirrored: config.read.mirrored,
+        max_codes: config.read.max_codes,
+        deadline: Some(deadline).filter(|deadline| !deadline.is_zero()),
     }
-    if args.deadline_ms.is_some() {
-        options.deadline = args.deadline_ms;
-    }
-    options.deadline = options.deadline.filter(|deadline| !deadline.is_zero());
-    Ok(options)
 }
 
-fn load(path: &Path) -> Result<Config, ExitCode> {
+fn load(path: Option<&Path>) -> Result<Config, ExitCode> {
+    let Some(path) = path else {
+        return Ok(Config::default());
+    };
     Config::load(path)
         .map_err(|problems| fail(EXIT_CONFIG, format!("{}:\n{problems}", path.display())))
 }

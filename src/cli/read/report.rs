@@ -7,8 +7,12 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::frame::Luma;
-use crate::item::CodeView;
+use crate::item::{CodeView, Event, EventCode};
 use crate::qr::{Code, Reason};
+
+/// What is told of a picture that the reader cannot cope with.
+pub(super) const PANICKED: &str = "the reader failed on this picture, which is a fault of \
+                                   beltscan's: please report it with the picture";
 
 /// JSON lines, or text for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +69,17 @@ struct Line<'a> {
     failure: Option<Failure>,
 }
 
+/// The line of `--sequence --jsonl`.
+#[derive(Serialize)]
+struct ItemLine<'a> {
+    first: &'a str,
+    last: &'a str,
+    frames: u32,
+    codes: Vec<CodeView<'a>>,
+    ocr: [(); 0],
+    failure: Option<Failure>,
+}
+
 impl Failure {
     /// For a picture in which `unread` symbols were located and none was read.
     pub(super) fn of(reason: Reason, unread: usize) -> Self {
@@ -108,6 +123,33 @@ impl Style {
         Told { text, opened: true }
     }
 
+    /// Tells of an item that was seen from the frame `first` to the frame `last`.
+    pub(super) fn item(self, first: &str, last: &str, event: &Event) -> String {
+        let failure = event.noread.as_ref().map(|noread| Failure {
+            reason: noread.failure.reason,
+            detail: noread.failure.detail.clone().into(),
+        });
+        let frames = event.track.frames;
+        match self {
+            Style::Json => json(&ItemLine {
+                first,
+                last,
+                frames,
+                codes: event.codes.iter().map(CodeView::from).collect(),
+                ocr: [],
+                failure,
+            }),
+            Style::Text => {
+                let texts: Vec<String> = event.codes.iter().map(event_payload).collect();
+                let what = match failure {
+                    Some(failure) => format!("not read: {}: {}", failure.reason, failure.detail),
+                    None => texts.join(", "),
+                };
+                format!("{first} to {last} ({frames} frames): {what}\n")
+            }
+        }
+    }
+
     /// Tells why the file is no picture.
     pub(super) fn unopened(self, file: &str, reason: &'static str, detail: String) -> Told {
         let text = match self {
@@ -142,9 +184,7 @@ impl Style {
             codes: Vec::new(),
             failure: Some(Failure {
                 reason: Reason::Damage.name(),
-                detail: "the reader failed on this picture, which is a fault of beltscan's: \
-                         please report it with the picture"
-                    .into(),
+                detail: PANICKED.into(),
             }),
         });
         Told {
@@ -154,7 +194,7 @@ impl Style {
     }
 }
 
-fn json(line: &Line<'_>) -> String {
+fn json(line: &impl Serialize) -> String {
     // Plain data: nothing in it can fail to be written.
     let mut text = serde_json::to_string(line).unwrap_or_default();
     text.push('\n');
@@ -192,11 +232,25 @@ fn people(found: &Found<'_>, ms: f64) -> String {
     text
 }
 
-/// The text, quoted so that control characters cannot play with the terminal.
 fn payload(code: &Code) -> String {
-    if code.content.is_text {
-        format!("{:?}", code.content.text)
-    } else {
-        format!("{} bytes that are no text", code.content.bytes.len())
+    let content = &code.content;
+    quoted(
+        content.is_text.then_some(&*content.text),
+        content.bytes.len(),
+    )
+}
+
+fn event_payload(code: &EventCode) -> String {
+    quoted(
+        code.text.as_deref(),
+        code.bytes.as_ref().map_or(0, Vec::len),
+    )
+}
+
+/// The text, quoted so that control characters cannot play with the terminal.
+fn quoted(text: Option<&str>, bytes: usize) -> String {
+    match text {
+        Some(text) => format!("{text:?}"),
+        None => format!("{bytes} bytes that are no text"),
     }
 }

@@ -13,7 +13,7 @@ use super::flight::{Flight, RESERVE, Tag};
 use super::link::{self, Limits, Lost, NotTaken, Sender, Signal};
 use super::{PULSE, RIVAL, Session, home_assistant, tls};
 use crate::publish::message::Message;
-use crate::publish::notice::{self, State};
+use crate::publish::notice::State;
 use crate::publish::outbox::Tip;
 
 /// How long the last words of a reader may take.
@@ -155,7 +155,7 @@ fn open(session: &Session, inflight: u16) -> Result<(Sender, link::Poller), Stri
         inflight,
         will: (
             plan.topics.leaf("status"),
-            notice::status(State::Offline, &[], &session.identity),
+            session.desk.last_status(State::Offline),
         ),
     }))
 }
@@ -186,7 +186,7 @@ impl Connection<'_> {
             }
             Phase::Running => {}
         }
-        self.say_status(self.session.desk.state())?;
+        self.say_status(self.session.desk.status())?;
         if let Some(body) = self.session.desk.take_stats() {
             let topic = self.session.plan.topics.leaf("stats");
             taken(self.sender.publish(topic, body, false, true))?;
@@ -201,7 +201,8 @@ impl Connection<'_> {
             && (self.drained() || now >= by)
         {
             // A broker that has no ear for the last word gets the will instead.
-            let heard = self.say_status(State::Stopped)?;
+            let last_word = self.session.desk.last_status(State::Stopped);
+            let heard = self.say_status(last_word)?;
             self.phase = Phase::LastWords(now);
             return Ok(heard);
         }
@@ -226,11 +227,9 @@ impl Connection<'_> {
         }
     }
 
-    /// Publishes the state if it is not what was published last.
-    /// False if there is no room for it now.
-    fn say_status(&mut self, state: State) -> Result<bool, Lost> {
-        let reasons = self.session.desk.reasons();
-        let body = notice::status(state, &reasons, &self.session.identity);
+    /// Publishes a `status` if it is not what was published last. False if there is
+    /// no room for it now.
+    fn say_status(&mut self, body: Vec<u8>) -> Result<bool, Lost> {
         if self.status.as_ref() == Some(&body) {
             return Ok(true);
         }

@@ -20,7 +20,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::desk::Desk;
-use super::notice::{Alert, Identity, Severity};
+use super::notice::{Alert, Severity};
 use super::outbox::Outbox;
 use crate::command::Request;
 use crate::config::MqttPlan;
@@ -43,7 +43,6 @@ const COMMANDS_OFF: Duration = Duration::from_secs(600);
 /// What the session works with.
 pub(super) struct Parts {
     pub plan: MqttPlan,
-    pub identity: Identity,
     pub outbox: Outbox,
     pub desk: Arc<Desk>,
     pub meters: Arc<Meters>,
@@ -70,7 +69,6 @@ pub(super) fn start(parts: Parts) -> std::io::Result<JoinHandle<()>> {
 /// What outlives a connection.
 struct Session {
     plan: MqttPlan,
-    identity: Identity,
     outbox: Outbox,
     desk: Arc<Desk>,
     meters: Arc<Meters>,
@@ -86,7 +84,6 @@ impl Session {
     fn new(parts: Parts) -> Self {
         Session {
             plan: parts.plan,
-            identity: parts.identity,
             outbox: parts.outbox,
             desk: parts.desk,
             meters: parts.meters,

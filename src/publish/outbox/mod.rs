@@ -45,12 +45,13 @@
 //!
 //! One thread owns the file. Others reach it through [`Outbox`].
 
+mod aside;
 mod disk;
 mod gaps;
+mod give_up;
+mod mend;
 mod ring;
 mod store;
-#[cfg(test)]
-mod tests;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -63,8 +64,8 @@ use tokio::sync::{oneshot, watch};
 
 use super::desk::Desk;
 use super::message::Message;
-use super::sinks::Sinks;
-use crate::config::OutboxPlan;
+use super::sinks::{Done, Sinks};
+use crate::config::{OutboxPlan, Outputs};
 use crate::item::{Event, Published};
 use crate::snapshot::{Meters, Pulse};
 use store::Store;
@@ -144,7 +145,7 @@ pub(super) struct Parts {
     pub clock_synced: ClockSynced,
     pub meters: Arc<Meters>,
     pub desk: Arc<Desk>,
-    pub sinks: Sinks,
+    pub outputs: Outputs,
     /// Nobody else takes the messages: they are done when the sinks have them.
     pub sinks_only: bool,
     pub pulse: Pulse,
@@ -162,6 +163,16 @@ pub(super) fn start(parts: Parts) -> std::io::Result<Running> {
         tip,
         commits: Arc::clone(&commits),
     };
+    let done: Option<Done> = match parts.sinks_only {
+        true => {
+            let outbox = outbox.clone();
+            Some(Box::new(move |message| {
+                outbox.acknowledge(message.position, message.cost());
+            }))
+        }
+        false => None,
+    };
+    let sinks = Sinks::start(&parts.outputs, &parts.desk, done)?;
     let commit = parts.plan.commit;
     let mut store = Store::open(
         parts.plan,
@@ -178,7 +189,7 @@ pub(super) fn start(parts: Parts) -> std::io::Result<Running> {
         inbox,
         tip: tip_to,
         commits,
-        sinks: parts.sinks,
+        sinks,
         sinks_only: parts.sinks_only,
         pulse: parts.pulse,
     };
@@ -275,7 +286,7 @@ struct Worker {
     inbox: Arc<Mutex<Inbox>>,
     tip: watch::Sender<Tip>,
     commits: Arc<AtomicU64>,
-    sinks: Sinks,
+    sinks: Option<Sinks>,
     sinks_only: bool,
     pulse: Pulse,
 }
@@ -312,6 +323,9 @@ impl Worker {
             if let Some(done) = flushed {
                 let _ = done.send(());
             }
+            if stop && let Some(sinks) = self.sinks.take() {
+                sinks.finish();
+            }
             self.work_inbox();
             if stop || tidied.elapsed() >= ROUND {
                 self.store.tidy();
@@ -334,23 +348,24 @@ impl Worker {
     }
 
     /// Gives numbered messages to the sinks.
-    fn feed(&mut self, messages: &[Message]) {
-        for message in messages {
-            self.sinks.put(message);
-            if self.sinks_only {
-                self.store.acknowledge(message.position, message.cost());
-            }
+    fn feed(&self, messages: &[Message]) {
+        if let Some(sinks) = &self.sinks {
+            messages.iter().for_each(|message| sinks.put(message));
         }
     }
 
     /// Without a broker, messages that a crash kept from the sinks go there now.
     fn feed_what_was_left(&mut self) {
+        let mut last = i64::MIN;
         loop {
-            let messages = self.store.fetch(i64::MIN, BATCH, FETCH_BYTES);
-            if messages.is_empty() {
+            let messages = self.store.fetch(last, BATCH, FETCH_BYTES);
+            let Some(message) = messages.last() else {
                 return;
-            }
+            };
+            last = message.position;
             self.feed(&messages);
+            // The sinks may be slow.
+            self.pulse.beat();
         }
     }
 

@@ -1,21 +1,21 @@
 //! What the outbox's thread works on: the file while it can be written, the ring
-//! in memory while it cannot, and the passage between the two.
+//! in memory while it cannot. The passage between the two is in [`super::mend`].
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::disk::{self, Contents, Disk, Fault};
+use super::ClockSynced;
+use super::disk::{self, Disk, Fault};
+use super::give_up::{Trimmed, give_up, note};
 use super::ring::Ring;
-use super::{ClockSynced, gaps};
 use crate::config::OutboxPlan;
 use crate::item::Published;
 use crate::item::{Event, EventKind};
 use crate::publish::desk::Desk;
 use crate::publish::envelope::{self, Number, rfc3339, wall_ns};
 use crate::publish::message::{Kind, Message};
-use crate::publish::notice::{self, Alert, Gap, Severity};
+use crate::publish::notice::{Alert, Severity};
 use crate::snapshot::Meters;
 
 /// Between two attempts on a disk that took nothing.
@@ -24,36 +24,33 @@ const RETRY: Duration = Duration::from_secs(5);
 /// Dead letters in memory while there is no disk for them.
 const DEAD_IN_MEMORY: usize = 100;
 
-/// Reason of degradation while events are in memory only.
-const NOT_DURABLE: &str = "disk";
-
 pub(super) struct Store {
-    plan: OutboxPlan,
-    reader: String,
-    clock_synced: ClockSynced,
-    meters: Arc<Meters>,
-    desk: Arc<Desk>,
+    pub(super) plan: OutboxPlan,
+    pub(super) reader: String,
+    pub(super) clock_synced: ClockSynced,
+    pub(super) meters: Arc<Meters>,
+    pub(super) desk: Arc<Desk>,
 
     /// The open file; absent while it cannot even be opened.
-    disk: Option<Disk>,
+    pub(super) disk: Option<Disk>,
     /// Whether the last transaction went well.
-    writable: bool,
-    tried: Instant,
-    epoch: String,
-    seq: u64,
+    pub(super) writable: bool,
+    pub(super) tried: Instant,
+    pub(super) epoch: String,
+    pub(super) seq: u64,
     /// Rows in the file that are not acknowledged, and what they cost. Below zero
     /// for a moment if the broker acknowledges what was given up meanwhile.
-    rows: i64,
-    cost: i64,
+    pub(super) rows: i64,
+    pub(super) cost: i64,
     /// The file's epoch must be renewed before a number is given in it again.
-    doubtful: bool,
+    pub(super) doubtful: bool,
 
-    ring: Ring,
-    next_position: i64,
+    pub(super) ring: Ring,
+    pub(super) next_position: i64,
     /// Acknowledged, in the file still, with what they cost.
-    acked: BTreeMap<i64, u64>,
+    pub(super) acked: BTreeMap<i64, u64>,
     /// Dead letters that the file has not got yet.
-    buried: Vec<(Message, String)>,
+    pub(super) buried: Vec<(Message, String)>,
     /// Grows when messages turned up behind the back of who fetches them in order.
     pub generation: u64,
     /// Transactions that wrote.
@@ -96,96 +93,6 @@ impl Store {
         }
         store.measure();
         store
-    }
-
-    /// Opens the file; one that is damaged is set aside and begun anew.
-    fn open_disk(&mut self) -> Result<(Disk, Contents), Fault> {
-        match Disk::open(&self.plan.path) {
-            Err(Fault::Corrupt(cause)) => {
-                self.set_aside(&cause)?;
-                Disk::open(&self.plan.path)
-            }
-            result => result,
-        }
-    }
-
-    fn adopt(&mut self, disk: Disk, contents: Contents) {
-        self.disk = Some(disk);
-        self.writable = true;
-        self.epoch = contents.epoch;
-        self.seq = contents.seq;
-        self.rows = contents.rows as i64 - self.acked.len() as i64;
-        self.cost = contents.cost as i64 - self.acked.values().sum::<u64>() as i64;
-        if let Some((_, greatest)) = contents.positions {
-            self.next_position = self.next_position.max(greatest.saturating_add(1));
-        }
-    }
-
-    fn set_aside(&mut self, cause: &str) -> Result<(), Fault> {
-        let path = self.plan.path.clone();
-        self.acked.clear();
-        let name: PathBuf = disk::set_aside(&path).map_err(|error| Fault::Unwritable {
-            cause: format!("{} is damaged ({cause}) and stays: {error}", path.display()),
-            certain: true,
-        })?;
-        self.desk.alert(Alert {
-            kind: "outbox_corrupt",
-            severity: Severity::Error,
-            detail: format!(
-                "{} was damaged ({cause}) and is kept as {}; a new outbox with a new epoch was \
-                 begun. Events in the old file that were not sent can be read from it with \
-                 sqlite3's .recover",
-                path.display(),
-                name.display()
-            ),
-            count: None,
-        });
-        Ok(())
-    }
-
-    /// Goes on without the disk, and says so once.
-    fn lose_disk(&mut self, fault: &Fault) {
-        if let Fault::Unwritable { certain: false, .. } = fault {
-            self.doubtful = true;
-        }
-        self.writable = false;
-        self.tried = Instant::now();
-        if self.desk.set_reason(NOT_DURABLE) {
-            self.desk.alert(Alert {
-                kind: "outbox_not_durable",
-                severity: Severity::Error,
-                detail: format!(
-                    "{} cannot be written ({fault}); events go on from memory, at most {}. Free \
-                     space on the disk or make the folder writable",
-                    self.plan.path.display(),
-                    self.plan.memory_events
-                ),
-                count: None,
-            });
-        }
-    }
-
-    /// Deals with a fault of the open file: a damaged one is set aside and begun
-    /// anew, else the ring takes over.
-    fn mend(&mut self, fault: &Fault) {
-        if let Fault::Corrupt(_) = fault {
-            self.disk = None;
-            let opened = self
-                .set_aside(&fault.to_string())
-                .and_then(|()| Disk::open(&self.plan.path));
-            match opened {
-                Ok((disk, contents)) => {
-                    self.adopt(disk, contents);
-                    self.desk.clear_reason(NOT_DURABLE);
-                }
-                Err(fault) => {
-                    (self.rows, self.cost) = (0, 0);
-                    self.lose_disk(&fault);
-                }
-            }
-            return;
-        }
-        self.lose_disk(fault);
     }
 
     /// Numbers `events` and makes them durable in one transaction, or puts them
@@ -361,7 +268,7 @@ impl Store {
 
     /// The acknowledged rows are deleted. `missing` were gone already, given up,
     /// and had been counted then.
-    fn forget_acked(&mut self, missing: &[i64]) {
+    pub(super) fn forget_acked(&mut self, missing: &[i64]) {
         for position in missing {
             self.rows += 1;
             self.cost += self.acked.get(position).copied().unwrap_or(0) as i64;
@@ -394,8 +301,13 @@ impl Store {
     /// tries a disk that took nothing.
     pub(super) fn tidy(&mut self) {
         if !self.writable {
-            if self.buried.len() > DEAD_IN_MEMORY {
-                self.buried.remove(0);
+            while self.buried.len() > DEAD_IN_MEMORY {
+                let (message, _) = self.buried.remove(0);
+                log::error!(
+                    "the dead letter {}-{} is lost: the disk takes nothing",
+                    message.epoch,
+                    message.seq
+                );
             }
             if self.tried.elapsed() >= RETRY {
                 self.try_again();
@@ -461,77 +373,6 @@ impl Store {
         Ok(())
     }
 
-    /// Tries the disk again. What is in the ring goes into the file with it, so
-    /// that it outlives us from now on; its bytes stay as they are.
-    fn try_again(&mut self) {
-        self.tried = Instant::now();
-        let late = self.disk.is_none();
-        if late {
-            match self.open_disk() {
-                Ok((disk, contents)) => {
-                    let positions = contents.positions;
-                    self.adopt(disk, contents);
-                    self.writable = false;
-                    if let Err(fault) = self.make_room(positions) {
-                        self.disk = None;
-                        return self.mend(&fault);
-                    }
-                }
-                Err(fault) => return self.lose_disk(&fault),
-            }
-        }
-        let (ring, acked) = (&self.ring, &self.acked);
-        let Some(disk) = self.disk.as_mut() else {
-            return;
-        };
-        let result = disk.transaction(|tx| {
-            for message in ring.iter() {
-                disk::insert(tx, message)?;
-            }
-            // A write of its own, so that an empty ring tries the disk as well.
-            disk::set_number(tx, &self.epoch, self.seq)?;
-            disk::delete(tx, acked.keys().copied())
-        });
-        match result {
-            Ok(missing) => {
-                self.commits += 1;
-                self.writable = true;
-                self.forget_acked(&missing);
-                self.rows += self.ring.len() as i64;
-                self.cost += self.ring.cost() as i64;
-                self.ring.clear();
-                self.generation += u64::from(late);
-                self.desk.clear_reason(NOT_DURABLE);
-                self.desk.alert(Alert {
-                    kind: "outbox_durable",
-                    severity: Severity::Info,
-                    detail: format!("{} takes events again", self.plan.path.display()),
-                    count: None,
-                });
-            }
-            Err(fault) => self.mend(&fault),
-        }
-    }
-
-    /// A file that was opened late may hold positions that the ring has used:
-    /// its rows are older and go in front.
-    fn make_room(&mut self, positions: Option<(i64, i64)>) -> Result<(), Fault> {
-        let (Some((least, greatest)), Some(first)) = (
-            positions,
-            self.ring.iter().next().map(|message| message.position),
-        ) else {
-            return Ok(());
-        };
-        if greatest < first {
-            return Ok(());
-        }
-        // Old and new places must not overlap, or a row would meet another one on
-        // the way.
-        let by = 1 + (greatest - least).max(greatest - first);
-        let disk = self.disk.as_mut().ok_or_else(gone)?;
-        disk.transaction(|tx| disk::shift(tx, by))
-    }
-
     /// The items published last, oldest first.
     pub(super) fn remembered(&mut self) -> Vec<Published> {
         match self.disk.as_ref().map(Disk::remembered) {
@@ -588,80 +429,11 @@ impl Store {
     }
 }
 
-/// What went when the queue was trimmed.
-#[derive(Default)]
-struct Trimmed {
-    reason: &'static str,
-    events: u64,
-    /// Rows that went, replaced notes included, and their cost.
-    rows: i64,
-    cost: i64,
-    /// Notes that came, and their cost.
-    notes: i64,
-    notes_cost: i64,
-}
-
-/// Takes `victims` off the queue and leaves notes of them at its end.
-fn give_up(
-    tx: &rusqlite::Transaction,
-    victims: &[disk::Victim],
-    reason: &'static str,
-    reader: &str,
-    mut position: i64,
-) -> rusqlite::Result<Trimmed> {
-    if victims.is_empty() {
-        return Ok(Trimmed::default());
-    }
-    disk::delete(tx, victims.iter().map(|victim| victim.position))?;
-    let mut gaps = gaps::runs(
-        victims
-            .iter()
-            .map(|victim| (victim.epoch.as_str(), victim.seq)),
-        reason,
-    );
-    let notes = disk::notes(tx)?;
-    let replaced = gaps::join(&mut gaps, &notes);
-    disk::delete(tx, replaced.iter().copied())?;
-    let replaced_cost: u64 = notes
-        .iter()
-        .filter(|note| replaced.contains(&note.position))
-        .map(Message::cost)
-        .sum();
-    let mut trimmed = Trimmed {
-        reason,
-        events: victims.len() as u64,
-        rows: (victims.len() + replaced.len()) as i64,
-        cost: (victims.iter().map(|victim| victim.cost).sum::<u64>() + replaced_cost) as i64,
-        ..Trimmed::default()
-    };
-    for gap in &gaps {
-        let note = note(gap, reader, position);
-        disk::insert(tx, &note)?;
-        position += 1;
-        trimmed.notes += 1;
-        trimmed.notes_cost += note.cost() as i64;
-    }
-    Ok(trimmed)
-}
-
-fn note(gap: &Gap, reader: &str, position: i64) -> Message {
-    Message {
-        position,
-        kind: Kind::Gap,
-        epoch: gap.epoch.clone(),
-        seq: gap.from,
-        last_seq: gap.to,
-        reason: gap.reason.clone(),
-        stamped_ns: None,
-        body: notice::gap(gap, reader, wall_ns()),
-    }
-}
-
 fn total(messages: &[Message]) -> i64 {
     messages.iter().map(|message| message.cost() as i64).sum()
 }
 
-fn gone() -> Fault {
+pub(super) fn gone() -> Fault {
     Fault::Unwritable {
         cause: "the outbox file is not open".into(),
         certain: true,

@@ -95,10 +95,11 @@ impl Codewords {
         }
     }
 
-    /// Corrects all blocks into `self.data`. Attempts beyond the first plain one
-    /// of a block are made while the probability of a miscorrection, added up,
-    /// stays within `limits`: first the one that a result may have by itself,
-    /// then one that asks for evidence from the data. Fails with what was spent.
+    /// Corrects all blocks into `self.data`. Plain errors within the standard's
+    /// bound are always tried; other attempts on a block while the probability of
+    /// a miscorrection, added up, stays within `limits`: first the one that a
+    /// result may have by itself, then one that asks for evidence from the data.
+    /// Fails with what was spent.
     pub fn correct(&mut self, blocks: &Blocks, limits: [f64; 2]) -> Result<Outcome, f64> {
         let mut outcome = Outcome::default();
         self.data.clear();
@@ -185,8 +186,11 @@ impl Block<'_> {
         let worth = order.iter().filter(|&&place| doubt(place) > least).count();
 
         // Where modules were marked as erased, leaving them out comes first: it
-        // corrects most, and with the least risk.
+        // corrects most, and with the least risk. As many plain errors as the
+        // standard allows come last where that alone is more than the limit
+        // (versions 1-L and 2-L): before, it would leave nothing for the others.
         let first = marked;
+        let plain = miscorrection(length, self.parity, 0, self.capacity / 2);
         for (pass, limit) in limits.into_iter().enumerate() {
             let doubtful = pass > 0;
             if first > 0 && first <= self.capacity {
@@ -195,7 +199,7 @@ impl Block<'_> {
                     return Some(found);
                 }
             }
-            if !doubtful && let Some(found) = self.attempt(&sums, &[], 1.0, false) {
+            if !doubtful && let Some(found) = self.attempt(&sums, &[], limit, false) {
                 return Some(found);
             }
             // Two more each time: one more changes nothing in what can be corrected.
@@ -210,6 +214,12 @@ impl Block<'_> {
                 {
                     return Some(found);
                 }
+            }
+            if !doubtful
+                && plain > limit
+                && let Some(found) = self.attempt(&sums, &[], 1.0, false)
+            {
+                return Some(found);
             }
         }
         None

@@ -27,7 +27,7 @@ pub use layout::{
 };
 pub use risk::miscorrection;
 
-use super::code::{Code, EcLevel, Method, Symbology};
+use super::code::{Code, Content, EcLevel, Method, Symbology};
 use super::modules::Modules;
 use bits::Bits;
 use codewords::{Codewords, Outcome};
@@ -98,9 +98,9 @@ impl Decoder {
     }
 
     /// Sets the probability of a miscorrection up to which erasures and repeated
-    /// attempts may go on a block. The first attempt, errors alone within the
-    /// standard's bound, is always made (see [`Decoder::risk`] for what it cost);
-    /// with 0 it is the only one, which is the cheapest way to decode.
+    /// attempts may go on a block. One attempt, errors alone within the standard's
+    /// bound, is always made (see [`Decoder::risk`] for what it cost); with 0 it is
+    /// the only one, which is the cheapest way to decode.
     pub fn set_limit(&mut self, limit: f64) {
         self.limit = limit;
     }
@@ -216,6 +216,15 @@ impl Decoder {
         tell(code, &outcome);
         Some(Ok(()))
     }
+}
+
+/// Reads bare data codewords, as a QR code of `version` holds them, into `content`:
+/// the last step of decoding by itself. False if they break the rules of their
+/// modes; `content` is then of no meaning.
+pub fn read_data(data: &[u8], version: u8, content: &mut Content) -> bool {
+    let mut bits = Bits::new(data, data.len() * 8);
+    let mut texts = charset::Texts::default();
+    segments::read(&mut bits, &Dialect::qr(version), &mut texts, content).is_some()
 }
 
 /// What a square may be, by its side.

@@ -494,8 +494,7 @@ proptest! {
     #[test]
     fn random_segments_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), version in 1..=40u8) {
         let mut content = Content::default();
-        let mut texts = charset::Texts::default();
-        let _ = segments::read(&mut Bits::new(&bytes, bytes.len() * 8), &Dialect::qr(version), &mut texts, &mut content);
+        let _ = read_data(&bytes, version, &mut content);
         prop_assert!(content.text.len() <= 8 * bytes.len() + 16);
     }
 }

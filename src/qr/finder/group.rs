@@ -176,8 +176,7 @@ fn triple(
     }
     let side = (right.modules + down.modules) / 2.0 + 7.0;
     let rough = |index: usize| finders[index].roughness;
-    let roughness =
-        rough(corner) + rough(right.index.into()) + rough(down.index.into());
+    let roughness = rough(corner) + rough(right.index.into()) + rough(down.index.into());
     let cost = roughness + rank(right) + rank(down) + 3.0 * differ + 0.5 * cosine.abs();
     (cost < MOST_COST).then_some(Triple {
         corner: corner as u16,
@@ -200,7 +199,6 @@ mod tests {
             v: Point::new(-module * sin, module * cos),
             module,
             inverted: false,
-            level: 0,
             dark: 20.0,
             light: 220.0,
             edge: 1.0,

@@ -13,7 +13,7 @@ mod scan;
 mod shape;
 
 pub use group::{Grouping, Triple};
-pub use scan::Finders;
+pub use scan::{Finders, Look};
 
 use crate::geometry::Point;
 

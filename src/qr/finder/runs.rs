@@ -6,14 +6,15 @@
 /// Ink that spreads and thresholds that are off make all dark runs longer and
 /// all light runs shorter by the same amount. So it is the sums of neighbours
 /// that are judged (2, 4, 4, 2 modules), which do not change with it; each is
-/// allowed one pixel of rounding and a share for perspective.
-pub fn is_finder([a, b, c, d, e]: [i32; 5]) -> bool {
-    if c < b || c < d || 2 * c < a.min(e) + b.min(d) {
+/// allowed one pixel of rounding and a share for perspective. `least` is how long
+/// they must be, in twelfths of a module.
+pub fn is_finder([a, b, c, d, e]: [i32; 5], least: i32) -> bool {
+    if 2 * c < 3 * b.max(d) || 2 * c < a.min(e) + b.min(d) {
         return false;
     }
     // Twelve modules, each boundary between runs counted once on each side.
     let twelve = a + 2 * (b + c + d) + e;
-    if twelve < 14 {
+    if twelve < least {
         return false;
     }
     let near = |sum: i32, modules: i32| {
@@ -32,8 +33,8 @@ pub fn is_finder([a, b, c, d, e]: [i32; 5]) -> bool {
 /// The same for a first look along a row, where the outer runs may have melted
 /// into what lies around.
 #[inline]
-pub fn may_be_finder([a, b, c, d, e]: [i32; 5]) -> bool {
-    c >= b && c >= d && a > 0 && is_finder([a, b, c, d, e])
+fn may_be_finder([a, b, c, d, e]: [i32; 5], least: i32) -> bool {
+    c >= b && c >= d && a > 0 && is_finder([a, b, c, d, e], least)
 }
 
 /// A row of pixels as bits, dark 1, in words of 64.
@@ -69,7 +70,7 @@ impl BitRow {
     /// Calls `found(end, runs, dark)` for each five runs that may be a finder
     /// pattern: `end` is where the last one ends, `dark` its colour.
     #[inline]
-    pub fn for_each_candidate(&self, mut found: impl FnMut(i32, [i32; 5], bool)) {
+    pub fn for_each_candidate(&self, least: i32, mut found: impl FnMut(i32, [i32; 5], bool)) {
         let mut runs = [0i32; 5];
         let (mut start, mut carry, mut colour) = (0i32, 0u64, false);
         for (index, &word) in self.words.iter().enumerate() {
@@ -80,7 +81,7 @@ impl BitRow {
                 changes &= changes - 1;
                 runs = [runs[1], runs[2], runs[3], runs[4], at - start];
                 start = at;
-                if may_be_finder(runs) {
+                if may_be_finder(runs, least) {
                     found(at, runs, colour);
                 }
                 colour = !colour;
@@ -89,7 +90,7 @@ impl BitRow {
         if colour {
             let end = self.words.len() as i32 * 64;
             runs = [runs[1], runs[2], runs[3], runs[4], end - start];
-            if may_be_finder(runs) {
+            if may_be_finder(runs, least) {
                 found(end, runs, colour);
             }
         }
@@ -104,7 +105,7 @@ mod tests {
     fn finder_runs_of_all_sizes_pass_and_others_do_not() {
         for module in 2..40 {
             let m = module;
-            assert!(is_finder([m, m, 3 * m, m, m]), "module {m}");
+            assert!(is_finder([m, m, 3 * m, m, m], 14), "module {m}");
             let spread = m / 2;
             let runs = [
                 m + spread,
@@ -113,10 +114,10 @@ mod tests {
                 m - spread,
                 m + spread,
             ];
-            assert!(is_finder(runs), "module {m}, ink spread");
-            assert!(!is_finder([m, m, m, m, m]), "timing, module {m}");
-            assert!(!is_finder([m, 3 * m, m, 3 * m, m]));
-            assert!(!is_finder([m, m, 8 * m, m, m]));
+            assert!(is_finder(runs, 14), "module {m}, ink spread");
+            assert!(!is_finder([m, m, m, m, m], 14), "timing, module {m}");
+            assert!(!is_finder([m, 3 * m, m, 3 * m, m], 14));
+            assert!(!is_finder([m, m, 20 * m, m, m], 14));
         }
         // Modules of 1.5 pixels, as they fall on the pixel grid.
         for runs in [
@@ -125,10 +126,10 @@ mod tests {
             [1, 2, 5, 1, 2],
             [2, 2, 4, 1, 1],
         ] {
-            assert!(is_finder(runs), "{runs:?}");
+            assert!(is_finder(runs, 14), "{runs:?}");
         }
         for runs in [[1, 1, 1, 1, 1], [1, 1, 2, 1, 1], [0, 0, 3, 0, 0]] {
-            assert!(!is_finder(runs), "{runs:?}");
+            assert!(!is_finder(runs, 14), "{runs:?}");
         }
     }
 
@@ -140,16 +141,16 @@ mod tests {
             pixels[dark].fill(20);
         }
         let mut row = BitRow::default();
-        row.fill(&pixels, &vec![100; 150]);
+        row.fill(&pixels, &[100; 150]);
         let mut seen = Vec::new();
-        row.for_each_candidate(|end, runs, dark| seen.push((end, runs, dark)));
+        row.for_each_candidate(14, |end, runs, dark| seen.push((end, runs, dark)));
         assert_eq!(seen, [(81, [3, 3, 9, 3, 3], true)]);
         let inverted: Vec<u8> = pixels.iter().map(|p| 255 - p).collect();
-        row.fill(&inverted, &vec![100; 150]);
+        row.fill(&inverted, &[100; 150]);
         seen.clear();
-        row.for_each_candidate(|end, runs, dark| seen.push((end, runs, dark)));
+        row.for_each_candidate(14, |end, runs, dark| seen.push((end, runs, dark)));
         assert_eq!(seen, [(81, [3, 3, 9, 3, 3], false)]);
         row.fill(&[], &[]);
-        row.for_each_candidate(|_, _, _| panic!("nothing is there"));
+        row.for_each_candidate(14, |_, _, _| panic!("nothing is there"));
     }
 }

@@ -31,6 +31,22 @@ pub struct ScanWork {
     pub measured: u32,
 }
 
+/// What to look for on a level.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// Light on dark too.
+    pub inverted: bool,
+    /// No coarser level follows: take patterns of any size.
+    pub last: bool,
+    /// Least length of a pattern along a row, in twelfths of a module: 14, or 12
+    /// for pictures whose modules are single pixels.
+    pub least: i32,
+    /// Least grey levels between light and dark.
+    pub contrast: f32,
+    /// Most roughness: see [`FinderPattern::roughness`].
+    pub roughness: f32,
+}
+
 /// All finder patterns of a frame, and the memory that finding them needs.
 #[derive(Debug, Default)]
 pub struct Finders {
@@ -42,6 +58,7 @@ pub struct Finders {
     limits: Vec<u8>,
     bits: BitRow,
     measure: Measure,
+    refused: Refused,
     room: usize,
     /// Work since [`Finders::start`].
     pub work: ScanWork,
@@ -64,24 +81,17 @@ impl Finders {
         &self.found
     }
 
-    /// Looks through one level. `last` says that no coarser one follows, so that
-    /// patterns of any size are taken.
-    pub fn scan(
-        &mut self,
-        luma: Luma<'_>,
-        level: usize,
-        threshold: &Threshold,
-        inverted: bool,
-        last: bool,
-    ) {
+    /// Looks through one level.
+    pub fn scan(&mut self, luma: Luma<'_>, level: usize, threshold: &Threshold, look: &Look) {
         let Some(sampler) = Sampler::new(luma, level) else {
             return;
         };
         let mut limits = std::mem::take(&mut self.limits);
         let mut bits = std::mem::take(&mut self.bits);
         limits.resize(luma.width(), 0);
-        let longest = if last { i32::MAX } else { LONGEST };
+        let longest = if look.last { i32::MAX } else { LONGEST };
         let view = View { luma, threshold };
+        self.refused.forget();
         self.room = (self.found.len() + MOST_ON_LEVEL).min(MOST_FINDERS);
         let mut tiles = usize::MAX;
         for y in (ROW_STEP / 2..luma.height()).step_by(ROW_STEP) {
@@ -92,13 +102,13 @@ impl Finders {
                 }
             }
             bits.fill(luma.row(y), &limits);
-            bits.for_each_candidate(|end, runs, dark| {
+            bits.for_each_candidate(look.least, |end, runs, dark| {
                 let length: i32 = runs.iter().sum();
-                if length > longest || (!dark && !inverted) {
+                if length > longest || (!dark && !look.inverted) {
                     return;
                 }
                 let x = end - runs[4] - runs[3] - (runs[2] + 1) / 2;
-                self.consider(&view, &sampler, (x, y as i32), length, !dark);
+                self.consider(&view, &sampler, (x, y as i32), length, !dark, look);
             });
         }
         self.limits = limits;
@@ -113,6 +123,7 @@ impl Finders {
         (x, y): (i32, i32),
         length: i32,
         inverted: bool,
+        look: &Look,
     ) {
         let pixel = sampler.pixel();
         let place = |x: f32, y: f32| Point::new((x + 0.5) * pixel, (y + 0.5) * pixel);
@@ -123,11 +134,11 @@ impl Finders {
             return;
         }
         self.work.crossed += 1;
-        let Some(down) = view.cross((x, y), (0, 1), length, inverted) else {
+        let Some(down) = view.down((x, y), length, inverted) else {
             return;
         };
         let y = y + down.offset;
-        let Some(along) = view.cross((x, y), (1, 0), length, inverted) else {
+        let Some(along) = view.along((x, y), length, inverted) else {
             return;
         };
         let centre = place(
@@ -136,14 +147,13 @@ impl Finders {
         );
         let module = (along.length * down.length) as f32;
         let module = module.sqrt() / 7.0 * pixel;
-        if self.claimed(centre, module, inverted) {
+        if self.claimed(centre, module, inverted) || self.refused.knows(centre, pixel) {
             return;
         }
         self.work.measured += 1;
-        let Some(finder) = self
-            .measure
-            .finder(sampler, centre, module, inverted)
-        else {
+        let finder = self.measure.finder(sampler, centre, module, inverted, look);
+        let Some(finder) = finder else {
+            self.refused.remember(centre);
             return;
         };
         if self.claimed(finder.centre, finder.module, inverted) {
@@ -191,6 +201,43 @@ impl Finders {
     }
 }
 
+/// The middles that were measured last and found to be none: the next rows
+/// cross the same ones again.
+#[derive(Debug)]
+struct Refused {
+    ring: [Point; 128],
+    next: usize,
+}
+
+impl Default for Refused {
+    fn default() -> Self {
+        Self {
+            ring: [NOWHERE; 128],
+            next: 0,
+        }
+    }
+}
+
+const NOWHERE: Point = Point::new(f32::MIN, f32::MIN);
+
+impl Refused {
+    fn remember(&mut self, centre: Point) {
+        self.ring[self.next % self.ring.len()] = centre;
+        self.next += 1;
+    }
+
+    /// Was one within less than a pixel of the level refused?
+    fn knows(&self, centre: Point, pixel: f32) -> bool {
+        self.ring
+            .iter()
+            .any(|other| (other.x - centre.x).abs().max((other.y - centre.y).abs()) < 0.8 * pixel)
+    }
+
+    fn forget(&mut self) {
+        self.ring = [NOWHERE; 128];
+    }
+}
+
 /// A level with its threshold.
 struct View<'a> {
     luma: Luma<'a>,
@@ -214,63 +261,89 @@ impl View<'_> {
             .then(|| self.luma.at(x, y) < self.threshold.tile(x / TILE, y / TILE))
     }
 
-    /// Pixels from (`x`, `y`), exclusive, in three runs: core, ring, ring.
-    fn arm(
+    /// Pixels from (`x`, `y`), exclusive, in three runs: core, ring, ring. At most
+    /// `limits` of the core and of a ring: one may have melted into what is around.
+    /// The way is a constant: so most of what finds the next pixel is one, too.
+    #[inline]
+    fn arm<const DX: isize, const DY: isize>(
         &self,
-        (mut x, mut y): (i32, i32),
-        (dx, dy): (i32, i32),
-        limit: i32,
+        (x, y): (i32, i32),
+        limits: (i32, i32),
         inverted: bool,
     ) -> Option<[i32; 3]> {
+        let (mut x, mut y) = (usize::try_from(x).ok()?, usize::try_from(y).ok()?);
+        let room = match (DX, DY) {
+            (1, _) => self.luma.width().checked_sub(x + 1)?,
+            (-1, _) => x,
+            (_, 1) => self.luma.height().checked_sub(y + 1)?,
+            _ => y,
+        };
+        let bytes = self.luma.bytes();
+        let stride = self.luma.stride() as isize;
+        let mut index = y * self.luma.stride() + x;
         let mut runs = [0; 3];
-        for (run, wanted) in [(0, true), (1, false), (2, true)] {
-            loop {
-                (x, y) = (x + dx, y + dy);
-                match self.dark(x, y) {
-                    Some(dark) if (dark != inverted) == wanted => runs[run] += 1,
-                    Some(_) => {
-                        (x, y) = (x - dx, y - dy);
-                        break;
-                    }
-                    None if run == 2 && runs[2] > 0 => return Some(runs),
-                    None => return None,
+        let mut run = 0;
+        let mut limit = limits.0;
+        for _ in 0..room {
+            index = index.wrapping_add_signed(DX + DY * stride);
+            x = x.wrapping_add_signed(DX);
+            y = y.wrapping_add_signed(DY);
+            let dark = bytes[index] < self.threshold.tile(x / TILE, y / TILE);
+            if (dark != inverted) != (run != 1) {
+                if run == 2 {
+                    return Some(runs);
                 }
-                if runs[run] > limit {
-                    // The outer ring may have melted into what is around.
-                    return None;
-                }
+                run += 1;
+                limit = limits.1;
             }
-            if run > 0 && runs[run] == 0 {
+            runs[run] += 1;
+            if runs[run] > limit {
                 return None;
             }
         }
-        Some(runs)
+        (run == 2).then_some(runs)
     }
 
-    /// The five runs through (`x`, `y`) along (`dx`, `dy`), if they are those of
-    /// a finder pattern about `length` pixels long.
-    fn cross(
-        &self,
-        at: (i32, i32),
-        (dx, dy): (i32, i32),
-        length: i32,
-        inverted: bool,
-    ) -> Option<Cross> {
+    /// The five runs up and down through (`x`, `y`), if they are those of a finder
+    /// pattern about `length` pixels long.
+    fn down(&self, at: (i32, i32), length: i32, inverted: bool) -> Option<Cross> {
         if self.dark(at.0, at.1)? == inverted {
             return None;
         }
-        let limit = length + 2;
-        let forth = self.arm(at, (dx, dy), limit, inverted)?;
-        let back = self.arm(at, (-dx, -dy), limit, inverted)?;
+        let limits = Cross::limits(length);
+        let forth = self.arm::<0, 1>(at, limits, inverted)?;
+        let back = self.arm::<0, -1>(at, limits, inverted)?;
+        Cross::of(forth, back, length)
+    }
+
+    /// The five runs left and right, likewise.
+    fn along(&self, at: (i32, i32), length: i32, inverted: bool) -> Option<Cross> {
+        if self.dark(at.0, at.1)? == inverted {
+            return None;
+        }
+        let limits = Cross::limits(length);
+        let forth = self.arm::<1, 0>(at, limits, inverted)?;
+        let back = self.arm::<-1, 0>(at, limits, inverted)?;
+        Cross::of(forth, back, length)
+    }
+}
+
+impl Cross {
+    /// How long the core to one side and a ring may be at most.
+    fn limits(length: i32) -> (i32, i32) {
+        (length + 2, length / 2 + 2)
+    }
+
+    fn of(forth: [i32; 3], back: [i32; 3], length: i32) -> Option<Self> {
         let core = forth[0] + back[0] + 1;
         let runs = [back[2], back[1], core, forth[1], forth[2]];
         let sum: i32 = runs.iter().sum();
         // Seen at a slant, one side may be shorter by half and more.
-        if !is_finder(runs) || sum > 3 * length + 3 || length > 3 * sum + 3 {
+        if sum > 3 * length + 3 || length > 3 * sum + 3 || !is_finder(runs, 12) {
             return None;
         }
         let shift = (forth[0] - back[0]) as f32 / 2.0;
-        Some(Cross {
+        Some(Self {
             length: sum,
             offset: shift as i32,
             shift,

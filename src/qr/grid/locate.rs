@@ -21,11 +21,6 @@ pub struct Grid {
     pub mesh: Mesh,
     /// Light on dark.
     pub inverted: bool,
-    /// Grey value of dark modules, in the symbol's polarity (255 less grey, if
-    /// inverted), by its finder patterns.
-    pub dark: f32,
-    /// Grey value of light modules, likewise.
-    pub light: f32,
     /// Mean side of a module in pixels.
     pub module: f32,
     /// Width of the finder patterns' edges from 25 % to 75 %, in pixels.
@@ -238,8 +233,6 @@ impl<'a> Locator<'a> {
             side,
             mesh,
             inverted: self.inverted,
-            dark: self.dark,
-            light: self.light,
             module: self.module,
             edge: self.edge,
             timing: self.timing_of(&mesh, side),

@@ -45,11 +45,6 @@ impl Mesh {
         }
     }
 
-    /// Nodes along one side.
-    pub fn nodes(&self) -> usize {
-        self.count
-    }
-
     /// Row or column of a node, in modules.
     pub fn place(&self, node: usize) -> f32 {
         self.places[node]
@@ -58,11 +53,6 @@ impl Mesh {
     /// The shift of a node, to be changed.
     pub fn node_mut(&mut self, column: usize, row: usize) -> &mut Point {
         &mut self.shifts[row][column]
-    }
-
-    /// The homography alone.
-    pub fn base(&self) -> &Homography {
-        &self.base
     }
 
     /// Between nodes the shifts are mixed, beyond them they go on.
@@ -126,7 +116,7 @@ mod tests {
         assert_eq!(mesh.map(1.5, 0.0), Point::new(15.0, 3.0));
         let before = mesh.map(0.25, 0.75);
         mesh.lay_nodes([0.0, 0.25, 0.5, 1.0].into_iter());
-        assert_eq!(mesh.nodes(), 4);
+        assert_eq!(mesh.count, 4);
         assert!(mesh.map(0.25, 0.75).distance(before) < 1e-5);
     }
 }

@@ -7,8 +7,10 @@
 mod alignment;
 mod locate;
 mod mesh;
+mod refine;
 mod sample;
 mod solve;
 
 pub use locate::{Grid, Locator};
+pub use refine::refine;
 pub use sample::{Samples, Statistics};

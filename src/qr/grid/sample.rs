@@ -55,26 +55,31 @@ impl Samples {
         self.inverted = grid.inverted;
         self.grey.clear();
         for y in 0..grid.side {
+            let my = y as f32 + 0.5;
+            let middle = grid.side as f32 / 2.0;
+            let down = grid.mesh.map(middle, my + 0.5) - grid.mesh.map(middle, my - 0.5);
+            let mut at = grid.mesh.map(0.5, my);
             for x in 0..grid.side {
-                let (mx, my) = (x as f32 + 0.5, y as f32 + 0.5);
-                let at = grid.mesh.map(mx, my);
-                let right = grid.mesh.map(mx + 0.5, my) - at;
-                let down = grid.mesh.map(mx, my + 0.5) - at;
+                let next = grid.mesh.map(x as f32 + 1.5, my);
+                let right = next - at;
                 let mut sum = 0.0;
                 for (dx, dy) in AROUND {
-                    let place = at + right * (2.0 * dx) + down * (2.0 * dy);
+                    let place = at + right * dx + down * dy;
                     sum += sampler.at(place.x, place.y);
                 }
                 let grey = sum / AROUND.len() as f32;
                 self.grey
                     .push(if grid.inverted { 255.0 - grey } else { grey });
+                at = next;
             }
         }
     }
 
-    /// The values, row by row, dark low.
-    pub fn grey(&self) -> &[f32] {
-        &self.grey
+    /// Threshold and half the contrast around the module in column `x`, row `y`,
+    /// once there are confidences.
+    pub fn local(&self, x: usize, y: usize) -> (f32, f32) {
+        let tile = self.smooth[(y / TILE) * self.side.div_ceil(TILE) + x / TILE];
+        (tile.middle, tile.half)
     }
 
     /// Makes confidences of the values.

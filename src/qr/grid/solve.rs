@@ -79,10 +79,11 @@ fn solve(matrix: &mut [[f64; 9]; 8]) -> Option<[f64; 8]> {
         if matrix[column][column].abs() < 1e-12 {
             return None;
         }
-        for row in column + 1..8 {
-            let factor = matrix[row][column] / matrix[column][column];
-            for k in column..9 {
-                matrix[row][k] -= factor * matrix[column][k];
+        let pivot = matrix[column];
+        for row in &mut matrix[column + 1..] {
+            let factor = row[column] / pivot[column];
+            for (value, by) in row.iter_mut().zip(pivot).skip(column) {
+                *value -= factor * by;
             }
         }
     }
@@ -122,7 +123,7 @@ mod tests {
         assert!(flat[6].abs() < 1e-3 * flat[8].abs());
         let line: Vec<Pair> = pairs
             .iter()
-            .map(|p| (p.0, Point::new(p.0.x, 0.0), 1.0))
+            .map(|p| (Point::new(p.0.x, 0.5), p.1, 1.0))
             .collect();
         assert!(fit(&line, 0.0).is_none());
         assert!(fit(&[], 0.0).is_none());

@@ -5,13 +5,21 @@
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rustix::time::{ClockId, clock_gettime};
-
-/// `CLOCK_MONOTONIC` in nanoseconds: the clock of frame stamps.
+/// `CLOCK_MONOTONIC` in nanoseconds: the clock on which kernels stamp frames.
+#[cfg(unix)]
 pub fn mono_ns() -> u64 {
-    let now = clock_gettime(ClockId::Monotonic);
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     // Both parts of a monotonic time are never negative.
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
+/// The clock of [`std::time::Instant`] in nanoseconds since it was first asked.
+#[cfg(not(unix))]
+pub fn mono_ns() -> u64 {
+    use std::sync::OnceLock;
+    use std::time::Instant;
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed().as_nanos() as u64
 }
 
 /// UTC in nanoseconds since the Unix epoch.

@@ -1,0 +1,84 @@
+//! In steady state the reader allocates nothing: counted, not believed.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use beltscan::frame::Luma;
+use beltscan::qr::{Reader, ReaderOptions, Reads};
+
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: every call goes to the system's allocator as it came; counting touches
+// a thread-local `Cell` that needs no allocation itself.
+#[allow(unsafe_code)]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let _ = COUNT.try_with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promises are the system allocator's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        let _ = COUNT.try_with(|count| count.set(count.get() + 1));
+        // SAFETY: as above.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn allocations() -> usize {
+    COUNT.with(Cell::get)
+}
+
+/// A sheet of codes on noise, different each time.
+fn fill(random: &mut fastrand::Rng, pixels: &mut [u8], width: usize) {
+    for pixel in pixels.iter_mut() {
+        *pixel = random.u8(150..230);
+    }
+    for i in 0..12 {
+        let text = format!("code {i}: {}", random.u32(100_000..999_999));
+        let code = qrcode::QrCode::new(&text).expect("fits");
+        let (left, top) = (20 + i % 4 * 155, 20 + i / 4 * 155);
+        for y in 0..code.width() * 4 {
+            for x in 0..code.width() * 4 {
+                let dark = code[(x / 4, y / 4)] == qrcode::Color::Dark;
+                pixels[(top + y) * width + left + x] = if dark { 20 } else { 235 };
+            }
+        }
+    }
+}
+
+#[test]
+fn a_warm_reader_allocates_nothing() {
+    let (width, height) = (660, 500);
+    let mut random = fastrand::Rng::with_seed(2);
+    let mut frames = vec![vec![0; width * height]; 24];
+    for pixels in &mut frames {
+        fill(&mut random, pixels, width);
+    }
+    let mut reader = Reader::new(ReaderOptions::default());
+    let mut reads = Reads::default();
+    for round in 0..2 {
+        let before = allocations();
+        for pixels in &frames {
+            let luma = Luma::new(pixels, width, height, width).expect("fits");
+            reader.read(luma, &[], &mut reads);
+            assert_eq!(reads.codes.len(), 12);
+        }
+        match round {
+            0 => assert!(allocations() > before, "the counter counts"),
+            _ => assert_eq!(allocations() - before, 0),
+        }
+    }
+}
