@@ -347,7 +347,7 @@ impl View<'_> {
 impl Cross {
     /// How long the core to one side and a ring may be at most.
     fn limits(length: i32) -> (i32, i32) {
-        (length + 2, length / 2 + 2)
+        (length * 3 / 4 + 2, length * 2 / 5 + 2)
     }
 
     fn of(forth: [i32; 3], back: [i32; 3], length: i32) -> Option<Self> {
