@@ -93,6 +93,7 @@ impl Finders {
         let view = View { luma, threshold };
         self.refused.forget();
         self.room = (self.found.len() + MOST_ON_LEVEL).min(MOST_FINDERS);
+        let least_contrast = (0.75 * look.contrast) as i32;
         let mut tiles = usize::MAX;
         for y in (ROW_STEP / 2..luma.height()).step_by(ROW_STEP) {
             if tiles != y / TILE {
@@ -101,13 +102,26 @@ impl Finders {
                     limits.fill(tile);
                 }
             }
-            bits.fill(luma.row(y), &limits);
+            let pixels = luma.row(y);
+            bits.fill(pixels, &limits);
             bits.for_each_candidate(look.least, |end, runs, dark| {
                 let length: i32 = runs.iter().sum();
                 if length > longest || (!dark && !look.inverted) {
                     return;
                 }
                 let x = end - runs[4] - runs[3] - (runs[2] + 1) / 2;
+                let grey = |x: i32| i32::from(pixels[x as usize]);
+                let after = grey(end - runs[4] - (runs[3] + 1) / 2);
+                let before = grey(end - length + runs[0] + runs[1] / 2);
+                let core = grey(x);
+                let contrast = if dark {
+                    before.max(after) - core
+                } else {
+                    core - before.min(after)
+                };
+                if contrast < least_contrast {
+                    return;
+                }
                 self.consider(&view, &sampler, (x, y as i32), length, !dark, look);
             });
         }
@@ -272,36 +286,38 @@ impl View<'_> {
         inverted: bool,
     ) -> Option<[i32; 3]> {
         let (mut x, mut y) = (usize::try_from(x).ok()?, usize::try_from(y).ok()?);
-        let room = match (DX, DY) {
+        let mut room = match (DX, DY) {
             (1, _) => self.luma.width().checked_sub(x + 1)?,
             (-1, _) => x,
             (_, 1) => self.luma.height().checked_sub(y + 1)?,
             _ => y,
         };
         let bytes = self.luma.bytes();
-        let stride = self.luma.stride() as isize;
-        let mut index = y * self.luma.stride() + x;
-        let mut runs = [0; 3];
-        let mut run = 0;
-        let mut limit = limits.0;
-        for _ in 0..room {
-            index = index.wrapping_add_signed(DX + DY * stride);
-            x = x.wrapping_add_signed(DX);
-            y = y.wrapping_add_signed(DY);
-            let dark = bytes[index] < self.threshold.tile(x / TILE, y / TILE);
-            if (dark != inverted) != (run != 1) {
-                if run == 2 {
-                    return Some(runs);
+        let step = DX + DY * self.luma.stride() as isize;
+        let mut index = (y * self.luma.stride() + x).wrapping_add_signed(step);
+        (x, y) = (x.wrapping_add_signed(DX), y.wrapping_add_signed(DY));
+        let mut run = |colour: bool, limit: i32| {
+            let mut length = 0;
+            while room > 0 && (bytes[index] < self.threshold.tile(x / TILE, y / TILE)) == colour {
+                length += 1;
+                if length > limit {
+                    return None;
                 }
-                run += 1;
-                limit = limits.1;
+                room -= 1;
+                index = index.wrapping_add_signed(step);
+                (x, y) = (x.wrapping_add_signed(DX), y.wrapping_add_signed(DY));
             }
-            runs[run] += 1;
-            if runs[run] > limit {
-                return None;
-            }
-        }
-        (run == 2).then_some(runs)
+            Some((length, room > 0))
+        };
+        let (core, true) = run(!inverted, limits.0)? else {
+            return None;
+        };
+        let (light, true) = run(inverted, limits.1)? else {
+            return None;
+        };
+        // The rim of the picture may cut the outer ring.
+        let (dark, _) = run(!inverted, limits.1)?;
+        Some([core, light, dark])
     }
 
     /// The five runs up and down through (`x`, `y`), if they are those of a finder
@@ -331,7 +347,7 @@ impl View<'_> {
 impl Cross {
     /// How long the core to one side and a ring may be at most.
     fn limits(length: i32) -> (i32, i32) {
-        (length + 2, length / 2 + 2)
+        (length * 3 / 4 + 2, length * 2 / 5 + 2)
     }
 
     fn of(forth: [i32; 3], back: [i32; 3], length: i32) -> Option<Self> {

@@ -18,10 +18,10 @@ const LEAST_RAYS: usize = RAYS * 6 / 10;
 /// factor they may be rougher so far than all may be in the end. The diagonals come
 /// first and the axes late: along the axes the runs are known to be right.
 const ROUNDS: [(usize, usize, f32); 5] = [
-    (4, 8, 1.5),
-    (2, 4, 1.25),
-    (0, 8, 1.15),
-    (1, 4, 1.1),
+    (4, 8, 1.3),
+    (2, 4, 1.15),
+    (0, 8, 1.05),
+    (1, 4, 1.0),
     (3, 4, 1.0),
 ];
 /// Amplitude of the fourth harmonic of a square, relative to its area:
