@@ -317,6 +317,24 @@ fn odd_sizes() {
 }
 
 #[test]
+fn a_deadline_that_is_over_ends_the_scan() {
+    let mut random = fastrand::Rng::with_seed(2);
+    let mut picture = Picture::new(640, 480, 0);
+    picture.pixels.fill_with(|| random.u8(..));
+    let crossed = |deadline| {
+        let mut reader = Reader::new(ReaderOptions {
+            deadline,
+            ..ReaderOptions::default()
+        });
+        let mut reads = Reads::default();
+        reader.read(picture.luma(), &[], &mut reads);
+        reads.work.crossed
+    };
+    assert!(crossed(None) > 1000);
+    assert_eq!(crossed(Some(std::time::Duration::ZERO)), 0);
+}
+
+#[test]
 fn noise_and_clutter_of_finder_patterns_cost_a_bounded_number_of_attempts() {
     let mut random = fastrand::Rng::with_seed(1);
     for block in [1, 2, 3] {

@@ -134,7 +134,7 @@ impl Reader {
         self.used.clear();
         for pass in &PASSES {
             let seen = self.finders.found().len();
-            self.find(luma, pass);
+            self.find(luma, pass, deadline);
             self.used.resize(self.finders.found().len(), false);
             self.read_triples(luma, seen, deadline, reads);
             if late(deadline) || !self.evidence(pixels, hints, reads) {
@@ -148,7 +148,7 @@ impl Reader {
     }
 
     /// Looks for finder patterns on all levels.
-    fn find(&mut self, luma: Luma<'_>, pass: &Pass) {
+    fn find(&mut self, luma: Luma<'_>, pass: &Pass, deadline: Option<Instant>) {
         // The coarsest level only serves to measure the one before.
         let levels = self.pyramid.levels() - 1;
         for level in 0..levels {
@@ -162,6 +162,7 @@ impl Reader {
                 least: pass.least,
                 contrast: pass.contrast,
                 roughness: pass.roughness,
+                deadline,
             };
             self.finders.scan(picture, level, &self.threshold, &look);
         }

@@ -1,5 +1,7 @@
 //! The scan of a level for finder patterns: rows, crosses, shape.
 
+use std::time::Instant;
+
 use super::FinderPattern;
 use super::runs::{BitRow, is_finder};
 use super::shape::Measure;
@@ -45,6 +47,8 @@ pub struct Look {
     pub contrast: f32,
     /// Most roughness: see [`FinderPattern::roughness`].
     pub roughness: f32,
+    /// When to stop, wherever the scan is then.
+    pub deadline: Option<Instant>,
 }
 
 /// All finder patterns of a frame, and the memory that finding them needs.
@@ -97,6 +101,9 @@ impl Finders {
         let mut tiles = usize::MAX;
         for y in (ROW_STEP / 2..luma.height()).step_by(ROW_STEP) {
             if tiles != y / TILE {
+                if look.deadline.is_some_and(|at| Instant::now() >= at) {
+                    break;
+                }
                 tiles = y / TILE;
                 for (limits, &tile) in limits.chunks_mut(TILE).zip(threshold.row(tiles)) {
                     limits.fill(tile);
