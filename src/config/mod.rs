@@ -158,6 +158,15 @@ impl Config {
             .enumerate()
             .map(|(nth, rule)| rule.resolve(&format!("rule[{nth}]"), &mut problems))
             .collect();
+        for (nth, rule) in self.rule.iter().enumerate() {
+            if self.rule[..nth].iter().any(|other| other.name == rule.name) {
+                problems.add(
+                    format!("rule[{nth}].name"),
+                    format!("there is a rule \"{}\" already", rule.name),
+                    "give each rule a name of its own: events tell it",
+                );
+            }
+        }
         let noread = self.noread.resolve(&service.state_dir, &mut problems);
         let reader = self.reader.resolve(&mut problems);
         let mqtt = self.mqtt.resolve(&self.reader, &mut problems);

@@ -9,9 +9,12 @@
 //! explain (an item held by a hand, a belt that changed its speed while no
 //! code was in sight) is then weighed one by one.
 //!
-//! A surprise is the negative logarithm of a probability.
+//! A surprise is the negative logarithm of a probability. The constants were
+//! found on the random belts of the tests.
 
 use super::motion::Motion;
+use super::scene::{NEW_CODE, Scene};
+use super::stray::{on_the_way, stray};
 use super::track::{Sight, Track, What};
 use crate::geometry::Point;
 
@@ -23,11 +26,6 @@ const MAX_PROPOSALS: usize = 256;
 const FAR_FETCHED: f32 = 25.0;
 /// Sights that one track may be, the nearest first.
 const MAX_PAIRS: usize = 16;
-/// A code that was not there before, wherever it may have come in, on a belt
-/// with few codes …
-const NEW_CODE: f32 = 4.0;
-/// … and on one where several come in with every frame.
-const NEXT_CODE: f32 = 0.5;
 /// Most that a new code can surprise: somebody may lay it there.
 const NEW_CODE_MOST: f32 = 12.0;
 /// An unread symbol that belongs to nothing known: often clutter.
@@ -60,24 +58,6 @@ struct Answer {
     mean: Point,
     time: f64,
     support: u32,
-}
-
-/// What surrounds one frame.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Scene {
-    /// The tracker's clock, seconds.
-    pub now: f64,
-    /// Seconds between two frames.
-    pub interval: f64,
-    /// Frames since the last gap, this one included.
-    pub watched_frames: u32,
-    /// Share of frames in which a code in view is not read.
-    pub miss_rate: f32,
-    /// New codes in a frame, on average.
-    pub arrivals: f32,
-    /// Picture size in pixels.
-    pub width: f32,
-    pub height: f32,
 }
 
 /// Scratch memory and the result.
@@ -493,132 +473,5 @@ impl Associator {
                 });
             self.fresh.push((j, doubtful));
         }
-    }
-}
-
-/// How surprising it is that `sight` is `track` though the belt's motion says
-/// that it should be at `predicted`.
-fn stray(track: &Track, sight: &Sight, predicted: Point, motion: &Motion, scene: &Scene) -> f32 {
-    let unseen = (scene.now - track.seen).max(1e-6);
-    let jump = sight.centre - track.centre;
-    let still = 0.5 * (jump.length() / track.spread(0.0)).powi(2);
-    let mut least = f32::INFINITY;
-    // On its own way. A velocity from before a restart is known to a tenth.
-    if let Some(velocity) = track.velocity {
-        let way = velocity * unseen as f32;
-        let spread = if track.remembered {
-            track.spread(0.0) + 0.05 * way.length()
-        } else {
-            track.spread(way.length())
-        };
-        let off = (jump - way).length() / spread;
-        if off < 3.0 {
-            least = least.min(0.5 * off * off + 1.0);
-        }
-    }
-    // Not carried on, it was in view all the time and was missed.
-    let overlooked = 0.5 * scene.miss(0) * track.missed as f32;
-    // Where it was: held back, or the belt stood throughout a restart. (That it
-    // stood throughout a gap is weighed for all tracks together.)
-    let held = if track.remembered {
-        2.0
-    } else {
-        6.0 + overlooked
-    };
-    least = least.min(held + still);
-    // Part of the way, because the belt changed while nothing told of it.
-    if track.blind > 0.0 && !track.gap {
-        let lag = (sight.centre - predicted) * (1.0 / track.gear);
-        let mean = motion.expected().unwrap_or_default() + lag * (1.0 / track.blind as f32);
-        least = least.min(3.0 + motion.change(mean, track.blind, false));
-    }
-    // Moved by a hand: no faster than its own size in a moment.
-    if unseen < 0.3 && jump.length() < 0.8 * track.size {
-        least = least.min(7.0 + overlooked + 2.0 * jump.length() / track.size);
-    }
-    least
-}
-
-/// Could the track have come to the sight by any motion of the belt between
-/// standing still and going on?
-fn on_the_way(track: &Track, sight: &Sight, motion: &Motion, scene: &Scene) -> bool {
-    let velocity = track
-        .velocity
-        .filter(|v| v.length() > 1.0)
-        .or(motion.expected())
-        .unwrap_or_default();
-    let full = velocity * (scene.now - track.seen) as f32;
-    let jump = sight.centre - track.centre;
-    let share = jump.dot(full) / full.dot(full).max(1e-3);
-    let aside = (jump - full * share.clamp(0.0, 1.0)).length();
-    let slack = (0.1 * (full * share.clamp(0.0, 1.0)).length()).max(1.5 * sight.size);
-    aside <= slack
-}
-
-impl Scene {
-    /// Is a code of this size at this place wholly in the picture?
-    pub fn shows(&self, centre: Point, size: f32) -> bool {
-        let half = 0.55 * size;
-        centre.x > half
-            && centre.y > half
-            && centre.x < self.width - half
-            && centre.y < self.height - half
-    }
-
-    /// How surprising it is that a new code comes in while `codes` are in view
-    /// and the belt goes at `mean`: a full belt brings as many as it takes away.
-    fn arrival(&self, codes: usize, mean: Point) -> f32 {
-        let step = mean.length() * self.interval as f32;
-        let expected = codes as f32 * step / self.width.max(self.height);
-        (-self.arrivals.max(expected).ln()).clamp(NEXT_CODE, NEW_CODE)
-    }
-
-    /// Is this place less than `reach` outside of the picture?
-    pub fn nears(&self, place: Point, reach: f32) -> bool {
-        place.x > -reach
-            && place.y > -reach
-            && place.x < self.width + reach
-            && place.y < self.height + reach
-    }
-
-    /// Is any part of it in the picture?
-    pub fn touches(&self, centre: Point, size: f32) -> bool {
-        let half = 0.5 * size;
-        centre.x > -half
-            && centre.y > -half
-            && centre.x < self.width + half
-            && centre.y < self.height + half
-    }
-
-    /// How surprising it is that a code in view is not read in this frame. One
-    /// that was not read in the last frame either is likely covered.
-    pub fn miss(&self, missed: u32) -> f32 {
-        let surprise = -self.miss_rate.ln();
-        if missed == 0 {
-            surprise
-        } else {
-            0.3 * surprise
-        }
-    }
-
-    /// Frames that must have missed the sight since it came wholly into the
-    /// picture, quiet zone included, at this velocity.
-    pub fn frames_inside(&self, sight: &Sight, mean: Point) -> f32 {
-        let (left, top, right, bottom) = sight.corners.bounds();
-        let step = mean * self.interval as f32;
-        let along = |near: f32, far: f32, step: f32| {
-            if step > 0.5 {
-                near / step
-            } else if step < -0.5 {
-                far / -step
-            } else {
-                f32::INFINITY
-            }
-        };
-        let quiet = 0.2 * sight.size;
-        let x = along(left - quiet, self.width - right - quiet, step.x);
-        let y = along(top - quiet, self.height - bottom - quiet, step.y);
-        // In the frame in which it came in it was seen at once.
-        (x.min(y) - 1.0).max(0.0)
     }
 }

@@ -6,9 +6,6 @@
 //! then, since a code that error correction accepted is not a guess. What was
 //! never read gives a no-read if it was followed for a few frames on its way.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
 use super::event::{
     Event, EventCode, EventKind, Failure, Gs1Elements, NoRead, TrackSummary, Trigger,
 };
@@ -364,14 +361,4 @@ fn gs1_of(code: &EventCode, wall_ns: i64) -> Option<Gs1Elements> {
     let now = jiff::Timestamp::from_nanosecond(wall_ns.into()).ok()?;
     let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
     super::gs1::elements_of(code.text.as_deref()?, fnc1_first, today)
-}
-
-/// The bytes of a payload that is no text, as events and the outbox write them.
-pub(super) fn to_base64(bytes: &[u8]) -> String {
-    STANDARD.encode(bytes)
-}
-
-/// And back.
-pub(super) fn from_base64(text: &str) -> Result<Vec<u8>, base64::DecodeError> {
-    STANDARD.decode(text)
 }

@@ -8,14 +8,17 @@ mod group;
 pub mod gs1;
 mod motion;
 mod pictures;
+mod restart;
 mod rules;
+mod scene;
+mod stray;
 mod track;
 mod tracker;
 mod view;
 mod window;
 
 #[cfg(test)]
-mod scenes;
+mod belts;
 
 pub use crate::qr::Hint;
 pub use event::{
@@ -23,6 +26,7 @@ pub use event::{
     Verdict,
 };
 pub use pictures::Pictures;
+pub use restart::Published;
 pub use rules::judge;
 pub use tracker::Tracker;
 pub use view::CodeView;
@@ -30,34 +34,6 @@ pub(crate) use view::point as view_point;
 pub use window::Refused;
 
 use crate::geometry::{Point, Quad};
-
-/// An item published before a restart, as the outbox keeps it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Published {
-    /// For each of its codes the text, or `bytes_b64` where it has no text.
-    pub texts: Vec<String>,
-    /// Where it was last.
-    pub place: LastPlace,
-}
-
-impl Published {
-    /// What a restart needs to know of `event`; `None` for one that has no code
-    /// or no place.
-    pub fn of(event: &Event) -> Option<Self> {
-        let texts: Vec<String> = event
-            .codes
-            .iter()
-            .map(|code| match (&code.text, &code.bytes) {
-                (Some(text), _) => text.clone(),
-                (None, bytes) => decide::to_base64(bytes.as_deref().unwrap_or_default()),
-            })
-            .collect();
-        (!texts.is_empty()).then_some(Self {
-            texts,
-            place: event.last_place?,
-        })
-    }
-}
 
 /// What is followed at the moment, as a plain value.
 #[derive(Clone, Copy, Debug, PartialEq)]

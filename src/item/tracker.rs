@@ -15,12 +15,13 @@
 
 use std::hash::{DefaultHasher, Hasher};
 
-use super::associate::{Associator, Scene};
+use super::associate::Associator;
 use super::decide;
 use super::event::{Event, LastPlace};
 use super::motion::Motion;
 use super::pictures::{Picture, Pictures};
-use super::track::{Ballot, Clock, Sight, State, Track, Vote, What};
+use super::scene::Scene;
+use super::track::{Clock, Sight, State, Track, Vote, What};
 use super::window::{Refused, Turn, Window, Windows};
 use super::{Hint, Published, TrackView};
 use crate::config::{ItemPlan, NoReadsPlan, RulePlan, TriggerMode};
@@ -30,7 +31,7 @@ use crate::qr;
 
 /// Most tracks, ghosts included. Ghosts are small; at 200 codes in view and
 /// five views within `lost` it is just enough.
-const MAX_TRACKS: usize = 1024;
+pub(super) const MAX_TRACKS: usize = 1024;
 /// Located but unread symbols followed in one frame.
 const MAX_UNREAD: usize = 64;
 /// Frames missing until it counts as a gap.
@@ -38,7 +39,7 @@ const GAP_FRAMES: f64 = 8.0;
 /// No gap is shorter than this, in seconds.
 const GAP_S: f64 = 0.25;
 /// Longest that a ghost waits for frames to come back, in seconds.
-const GAP_MOST_S: f64 = 60.0;
+pub(super) const GAP_MOST_S: f64 = 60.0;
 /// Frames still on their way when a window's time has passed, in ns.
 const GRACE_NS: u64 = 250_000_000;
 
@@ -57,7 +58,7 @@ pub struct Tracker {
     sights: Vec<Sight>,
     windows: Windows,
     window_picture: Option<Picture>,
-    memories: Vec<Published>,
+    pub(super) memories: Vec<Published>,
     origin: Option<u64>,
     last_frame: f64,
     /// Intervals that the mean interval rests on, at most ten.
@@ -83,7 +84,6 @@ impl Tracker {
                 interval: 1.0 / 60.0,
                 watched_frames: 0,
                 miss_rate: 0.3,
-                arrivals: 0.0,
                 width: plan.width as f32,
                 height: plan.height as f32,
             },
@@ -110,14 +110,6 @@ impl Tracker {
         self.rules = rules;
         self.publish_noreads = noreads.publish;
         self.pictures = Pictures::new(noreads);
-    }
-
-    /// Before the first frame after a restart: what was published lately. A
-    /// code that fits one of these places is not published again.
-    pub fn remember(&mut self, published: &[Published]) {
-        let room = MAX_TRACKS / 2 - self.memories.len().min(MAX_TRACKS / 2);
-        let skip = published.len().saturating_sub(room);
-        self.memories.extend_from_slice(&published[skip..]);
     }
 
     /// Takes what was read in one frame. `luma` is that frame's picture: its size
@@ -277,48 +269,6 @@ impl Tracker {
         self.last_frame = now;
     }
 
-    /// Turns what is remembered of the time before a restart into ghosts, now
-    /// that a frame ties the wall clock to the monotonic one.
-    fn recall(&mut self, stamp: &Stamp) {
-        for memory in std::mem::take(&mut self.memories) {
-            let place = memory.place;
-            let age = (stamp.wall_ns.saturating_sub(place.wall_ns)) as f64 * 1e-9;
-            let most = self.plan.lost.as_secs_f64() + GAP_MOST_S;
-            // A place in the future: the clock was set back in between.
-            let age = age.max(0.0);
-            if age > most {
-                continue;
-            }
-            for text in &memory.texts {
-                let id = self.new_id();
-                let corners = Quad([place.centre; 4]);
-                let sight = Sight::new(corners, What::Unread(qr::Reason::NoFinder));
-                let now = self.clock.now;
-                let mut ghost = Track::new(id, &sight, stamp, now - age, self.clock.watched);
-                ghost.size = 64.0;
-                ghost.state = State::Decided;
-                ghost.remembered = true;
-                ghost.gap = true;
-                ghost.velocity = Some(place.velocity);
-                let mut hashes = vec![hash_of(true, text.as_bytes())];
-                if let Ok(bytes) = decide::from_base64(text) {
-                    hashes.push(hash_of(false, &bytes));
-                }
-                ghost.ballots = hashes
-                    .into_iter()
-                    .map(|hash| Ballot {
-                        hash,
-                        votes: 1,
-                        code: None,
-                        best: *stamp,
-                    })
-                    .collect();
-                self.motion.recall(place.velocity);
-                self.tracks.push(ghost);
-            }
-        }
-    }
-
     /// What stands in this frame, each thing once.
     fn collect(&mut self, codes: &[qr::Code], unread: &[qr::Unread]) {
         self.sights.clear();
@@ -446,11 +396,6 @@ impl Tracker {
 
     /// New tracks for what is new.
     fn admit(&mut self, codes: &[qr::Code], stamp: &Stamp, out: &mut Vec<Event>) {
-        // What is there when frames begin did not come in with the first one.
-        if self.scene.watched_frames > 1 {
-            let new = self.associator.fresh.len() as f32;
-            self.scene.arrivals += 0.02 * (new - self.scene.arrivals);
-        }
         for k in 0..self.associator.fresh.len() {
             let (j, doubtful) = self.associator.fresh[k];
             let sight = self.sights[j];
@@ -564,14 +509,14 @@ impl Tracker {
             && bottom < self.scene.height - 1.0
     }
 
-    fn new_id(&mut self) -> u64 {
+    pub(super) fn new_id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id
     }
 }
 
 /// What makes two payloads the same: the text, or the bytes that are no text.
-fn hash_of(is_text: bool, payload: &[u8]) -> u64 {
+pub(super) fn hash_of(is_text: bool, payload: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write_u8(u8::from(is_text));
     hasher.write(payload);

@@ -86,10 +86,7 @@ impl Rule {
             );
         }
         let regex = self.regex.as_deref().and_then(|text| {
-            // The whole text must match. Alternatives need the brackets.
-            regex::RegexBuilder::new(&format!("^(?:{text})$"))
-                .size_limit(1 << 20)
-                .build()
+            whole(text)
                 .inspect_err(|error| {
                     let fault = error.to_string();
                     problems.add(
@@ -137,6 +134,16 @@ impl Rule {
             expected: listed.then_some(expected),
         }
     }
+}
+
+/// The expression that fits where `text` fits the whole.
+fn whole(text: &str) -> Result<regex::Regex, regex::Error> {
+    let build = |text: &str| regex::RegexBuilder::new(text).size_limit(1 << 20).build();
+    // By itself first: in "a)(?:b" a stray bracket would pair with ours and leave
+    // half of it without an anchor.
+    build(text)?;
+    // A comment at its end, as (?x) has them, swallows the rest of its line.
+    build(&format!(r"\A(?:{text})\z")).or_else(|_| build(&format!("\\A(?:{text}\n)\\z")))
 }
 
 impl NoReads {
@@ -224,6 +231,20 @@ mod tests {
         ] {
             assert_eq!(keys(text), [key], "{text}");
         }
+    }
+
+    #[test]
+    fn an_expression_fits_the_whole_text_or_is_refused() {
+        for (regex, fits, fails) in [
+            ("A|B", "B", "AB"),
+            ("[0-9]+", "12", "12\n"),
+            ("(?x) [0-9]+ # digits", "12", "12x"),
+            ("(?i)abc", "ABC", "ABCD"),
+        ] {
+            let regex = super::whole(regex).unwrap();
+            assert!(regex.is_match(fits) && !regex.is_match(fails), "{regex}");
+        }
+        assert!(super::whole("a)(?:b").is_err());
     }
 
     #[test]
