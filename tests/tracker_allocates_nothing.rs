@@ -106,7 +106,11 @@ fn a_warm_tracker_allocates_nothing() {
             wall_ns: (n * 16_666_667) as i64,
             exposure_us: None,
         };
-        let symbols = if n.is_multiple_of(3) { &unread[..] } else { &[] };
+        let symbols = if n.is_multiple_of(3) {
+            &unread[..]
+        } else {
+            &[]
+        };
         let seen = if n < 300 { &codes[..] } else { &[] };
         let before = COUNT.with(Cell::get);
         tracker.frame(&stamp, seen, symbols, None, &mut out);
