@@ -13,7 +13,7 @@ use proptest::test_runner::RngSeed;
 
 use super::{Event, EventKind, Published, Tracker};
 use crate::config::{Decide, ItemPlan, NoReadsPlan, RulePlan, TriggerMode};
-use crate::frame::Stamp;
+use crate::frame::{Luma, Stamp};
 use crate::geometry::{Point, Quad};
 use crate::qr::{self, Code, Content, Reason, Unread};
 
@@ -798,6 +798,53 @@ fn a_window_collects_what_is_seen_while_it_is_open() {
     tracker.tick(1_600_000_000, EPOCH_NS, &mut out);
     assert_eq!(out.len(), 3);
     assert!(tracker.tracks().count() == 0);
+}
+
+#[test]
+fn a_noread_comes_with_a_crop_and_an_empty_window_with_its_frame() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let kept = NoReadsPlan {
+        dir: Some(dir.path().to_path_buf()),
+        ..noreads()
+    };
+    let pixels = vec![90; 1280 * 800];
+    let luma = Luma::new(&pixels, 1280, 800, 1280).expect("fits");
+    for trigger in [TriggerMode::Free, TriggerMode::Window] {
+        let plan = ItemPlan { trigger, ..plan() };
+        let mut tracker = Tracker::new(&plan, Vec::new(), &kept);
+        let mut out = Vec::new();
+        let _ = tracker.open_window(0, EPOCH_NS, None);
+        for n in 0..60u64 {
+            let stamp = Stamp {
+                sequence: n,
+                mono_ns: n * 16_666_667,
+                wall_ns: EPOCH_NS + (n * 16_666_667) as i64,
+                exposure_us: None,
+            };
+            let unread = [Unread {
+                corners: square(Point::new(40.0 * n as f32, 400.0), 60.0, 0.0),
+                reason: Reason::Glare,
+            }];
+            tracker.frame(
+                &stamp,
+                &[],
+                &unread[..usize::from(n < 33)],
+                Some(luma),
+                &mut out,
+            );
+        }
+        assert_eq!(out.len(), 1);
+        assert_eq!(
+            out[0].noread.as_ref().map(|n| n.failure.reason),
+            Some("glare")
+        );
+        let name = out[0].image.as_deref().expect("a picture was saved");
+        let (width, height) = image::image_dimensions(dir.path().join(name)).expect("a picture");
+        match trigger {
+            TriggerMode::Free => assert_eq!((width, height), (120, 120)),
+            TriggerMode::Window => assert_eq!((width, height), (1280, 800)),
+        }
+    }
 }
 
 #[test]
