@@ -124,7 +124,8 @@ pub struct Event {
     pub noread: Option<NoRead>,
     /// File name of the saved picture, if one was saved.
     pub image: Option<String>,
-    /// It may have been published before a restart.
+    /// It may have been published already: before a restart, or before a time
+    /// without frames after which the belt cannot be told to have stood or run.
     pub maybe_repeat: bool,
     /// Where the item was last, so that a restart can tell it from the next one:
     /// its corners in pixels at `last_mono_ns`.

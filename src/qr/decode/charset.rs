@@ -143,7 +143,8 @@ impl Texts {
     }
 
     /// The character set of all bytes for which none is declared: UTF-8 if they
-    /// are, else Shift JIS or ISO 8859-1 by their values; `None` if neither fits.
+    /// are, else Shift JIS, GB 2312 or ISO 8859-1 by their values; `None` if none
+    /// fits.
     fn guess(&self, bytes: &[u8]) -> Option<Charset> {
         let undeclared = || {
             self.spans
@@ -167,6 +168,7 @@ impl Texts {
             Some((pairs, singles)) if kanji || (controls && pairs > 0) || singles >= 3 => {
                 Some(Charset::Known(encoding_rs::SHIFT_JIS))
             }
+            _ if !kanji && chinese(undeclared()) => Some(Charset::Known(encoding_rs::GB18030)),
             // 0x80 to 0x9f are control characters in ISO 8859-1: no text.
             _ => (!controls).then_some(Charset::Latin1),
         }
@@ -189,6 +191,28 @@ fn japanese(bytes: &[u8]) -> Option<(usize, usize)> {
         }
     }
     Some((pairs, if pairs == 0 { singles } else { 0 }))
+}
+
+/// Do all bytes beyond ASCII pair up to the common characters of GB 2312 (its
+/// first level, 0xb0a1 to 0xd7f9), and would they hold signs rather than letters
+/// in ISO 8859-1? Two accented capitals side by side ("AÇÃO") pair up as well.
+fn chinese<'a>(parts: impl Iterator<Item = &'a [u8]>) -> bool {
+    let mut signs = 0;
+    for part in parts {
+        let mut rest = part.iter();
+        while let Some(&lead) = rest.next() {
+            if lead < 0x80 {
+                continue;
+            }
+            match (lead, rest.next()) {
+                (0xb0..=0xd7, Some(&trail @ 0xa1..=0xfe)) => {
+                    signs += usize::from(lead < 0xc0 || trail < 0xc0);
+                }
+                _ => return false,
+            }
+        }
+    }
+    signs > 0
 }
 
 /// Is a guess still text? Control characters that no label carries say no; tab,
