@@ -216,12 +216,12 @@ fn chinese<'a>(parts: impl Iterator<Item = &'a [u8]>) -> bool {
 }
 
 /// Is a guess still text? Control characters that no label carries say no; tab,
-/// line ends, form feed, ESC and the transmission controls of ISO/IEC 15434 and
-/// older protocols are carried.
+/// line ends, form feed, ESC, the separators of ISO/IEC 15434 and the ten
+/// transmission controls of ISO/IEC 6429 (SOH to ACK, DLE, NAK to ETB) are carried.
 fn plausible(text: &str) -> bool {
-    !text
-        .bytes()
-        .any(|b| matches!(b, 0 | 0x05..=0x08 | 0x0b | 0x0e..=0x1a | 0x7f))
+    !text.bytes().any(
+        |b| matches!(b, 0 | 0x07 | 0x08 | 0x0b | 0x0e | 0x0f | 0x11..=0x14 | 0x18..=0x1a | 0x7f),
+    )
 }
 
 /// Appends `bytes` as text; false if they are not that.

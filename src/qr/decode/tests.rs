@@ -137,7 +137,10 @@ fn character_sets_declared_and_guessed() {
     assert_eq!(guess(b"Gr\xfc\xdfe").text, "Grüße");
     assert_eq!(guess(b"\x93\x5f\x8e\xae").text, "点式");
     assert_eq!(guess(b"\xb6\xc5\xb6\xc5").text, "ｶﾅｶﾅ");
-    assert_eq!(guess(b"AD:SUB:\xb0\xa2;;").text, "AD:SUB:阿;;");
+    assert_eq!(
+        guess(b"\x01\x10AD:SUB:\xb0\xa2;;").text,
+        "\x01\x10AD:SUB:阿;;"
+    );
     assert_eq!(guess(b"INFORMA\xc7\xc3O").text, "INFORMAÇÃO");
     assert_eq!(guess(b"20 \xb0C").text, "20 °C");
     assert!(!guess(b"\x00\x01\x02\xff").is_text);
