@@ -506,8 +506,10 @@ fn another_client_with_our_id_raises_an_alert_instead_of_a_fight() {
             .iter()
             .any(|seen| json(&seen.publish.body)["kind"] == "session_taken_over")
     });
-    // Three that were kicked out, and one after a long rest.
-    assert!(proxy.connections() <= 4, "{}", proxy.connections());
+    // Three kicked out in a row, and one after a long rest: four, if none of them
+    // lived long enough on a busy machine to count as undisturbed. A fight, at
+    // one a second, would show dozens by now.
+    assert!(proxy.connections() <= 10, "{}", proxy.connections());
     rival.kill().expect("it runs");
     rival.wait().expect("it ends");
     rig.publisher.stop(Duration::from_secs(5));
