@@ -506,10 +506,11 @@ fn another_client_with_our_id_raises_an_alert_instead_of_a_fight() {
             .iter()
             .any(|seen| json(&seen.publish.body)["kind"] == "session_taken_over")
     });
-    // Three kicked out in a row, and one after a long rest: four, if none of them
-    // lived long enough on a busy machine to count as undisturbed. A fight, at
-    // one a second, would show dozens by now.
-    assert!(proxy.connections() <= 10, "{}", proxy.connections());
+    // How often it is kicked out first depends on the machine's load; that it
+    // then stays away for a good while does not.
+    let accepted = proxy.accepted();
+    let rest = accepted.windows(2).map(|pair| pair[1] - pair[0]).max();
+    assert!(rest >= Some(Duration::from_secs(45)), "{rest:?}");
     rival.kill().expect("it runs");
     rival.wait().expect("it ends");
     rig.publisher.stop(Duration::from_secs(5));

@@ -42,7 +42,8 @@ struct Record {
     seen: Vec<Seen>,
     /// Filters of SUBSCRIBE packets are not looked at; they are counted.
     subscribes: usize,
-    connections: usize,
+    /// When each connection was accepted.
+    accepted: Vec<Instant>,
     live: Vec<TcpStream>,
 }
 
@@ -112,7 +113,12 @@ impl Proxy {
 
     /// Connections that were accepted.
     pub fn connections(&self) -> usize {
-        self.record().connections
+        self.record().accepted.len()
+    }
+
+    /// When each connection was accepted, in order.
+    pub fn accepted(&self) -> Vec<Instant> {
+        self.record().accepted.clone()
     }
 
     /// SUBSCRIBE packets that passed.
@@ -170,9 +176,9 @@ fn serve(
     let clone = |stream: &TcpStream| stream.try_clone().expect("a second handle");
     let number = {
         let mut record = record.lock().expect("no panic");
-        record.connections += 1;
+        record.accepted.push(Instant::now());
         record.live.push(clone(&client));
-        record.connections - 1
+        record.accepted.len() - 1
     };
     let upstream = match mode {
         Mode::Pass | Mode::Raw => TcpStream::connect(("127.0.0.1", broker)).ok(),
