@@ -87,5 +87,6 @@ fn options(plan: &ReadPlan) -> ReaderOptions {
         mirrored: plan.mirrored,
         max_codes: plan.max_codes,
         deadline: Some(plan.deadline),
+        budget: None,
     }
 }

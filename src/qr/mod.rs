@@ -4,6 +4,8 @@
 //! [`Modules`] (a confidence for each module, never a bit), its [`Content`].
 //! Nothing here knows of frames before or after this one, of threads or items.
 
+mod attempts;
+mod budget;
 mod code;
 pub mod decode;
 pub mod encode;
@@ -13,6 +15,8 @@ mod grid;
 mod modules;
 mod reader;
 mod reads;
+mod sweep;
+mod trial;
 
 pub use code::{
     Code, Codes, Content, EcLevel, Fnc1, Method, Quality, Reason, StructuredAppend, Symbology,

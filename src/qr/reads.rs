@@ -18,6 +18,8 @@ pub struct Work {
     pub sampled: u32,
     /// Samples that went to the decoder.
     pub decoded: u32,
+    /// All of it, in units of about one pixel touched once.
+    pub units: u64,
 }
 
 /// The result of [`Reader::read`](super::Reader::read). Its memory is kept from

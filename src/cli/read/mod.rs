@@ -154,6 +154,7 @@ fn options(args: &Args, config: &Config) -> ReaderOptions {
         mirrored: config.read.mirrored,
         max_codes: config.read.max_codes,
         deadline: Some(deadline).filter(|deadline| !deadline.is_zero()),
+        budget: None,
     }
 }
 

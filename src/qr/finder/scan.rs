@@ -1,13 +1,12 @@
 //! The scan of a level for finder patterns: rows, crosses, shape.
 
-use std::time::Instant;
-
 use super::FinderPattern;
 use super::runs::{BitRow, is_finder};
 use super::shape::Measure;
 use crate::frame::Luma;
 use crate::geometry::Point;
 use crate::optics::{Sampler, TILE, Threshold};
+use crate::qr::budget::Budget;
 
 /// Most finder patterns that are kept of one frame.
 pub const MOST_FINDERS: usize = 4096;
@@ -47,8 +46,6 @@ pub struct Look {
     pub contrast: f32,
     /// Most roughness: see [`FinderPattern::roughness`].
     pub roughness: f32,
-    /// When to stop, wherever the scan is then.
-    pub deadline: Option<Instant>,
 }
 
 /// All finder patterns of a frame, and the memory that finding them needs.
@@ -86,7 +83,14 @@ impl Finders {
     }
 
     /// Looks through one level.
-    pub fn scan(&mut self, luma: Luma<'_>, level: usize, threshold: &Threshold, look: &Look) {
+    pub fn scan(
+        &mut self,
+        luma: Luma<'_>,
+        level: usize,
+        threshold: &Threshold,
+        look: &Look,
+        budget: &mut Budget,
+    ) {
         let Some(sampler) = Sampler::new(luma, level) else {
             return;
         };
@@ -101,7 +105,8 @@ impl Finders {
         let mut tiles = usize::MAX;
         for y in (ROW_STEP / 2..luma.height()).step_by(ROW_STEP) {
             if tiles != y / TILE {
-                if look.deadline.is_some_and(|at| Instant::now() >= at) {
+                budget.spend(TILE * luma.width());
+                if budget.is_spent() {
                     break;
                 }
                 tiles = y / TILE;

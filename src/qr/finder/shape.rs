@@ -334,7 +334,6 @@ mod tests {
         least: 14,
         contrast: 20.0,
         roughness: 0.5,
-        deadline: None,
     };
 
     /// A finder pattern drawn by area: `side` pixels a side of the picture.

@@ -1,0 +1,163 @@
+//! Costlier attempts on the places where a sweep left signs of a code.
+//!
+//! Each kind of attempt proposes places with what they promise and what they
+//! cost; the proposals of all kinds are taken in the order of promise for cost,
+//! with what the kind has given so far on this camera weighed in, until none is
+//! left or the budget is spent.
+
+mod deblur;
+mod micro;
+mod pair;
+
+use deblur::Deblur;
+use micro::Micro;
+use pair::Pairs;
+
+use super::budget::Budget;
+use super::sweep::Sweep;
+use super::trial::Trial;
+use super::{Hint, ReaderOptions, Reads};
+use crate::frame::Luma;
+use crate::geometry::Point;
+
+/// What a frame shows and what the sweep found out about it.
+pub struct Scene<'a> {
+    /// The frame.
+    pub luma: Luma<'a>,
+    /// Its pyramid and finder patterns.
+    pub sweep: &'a Sweep,
+    /// Where codes are expected.
+    pub hints: &'a [Hint],
+    /// What is to be read.
+    pub options: &'a ReaderOptions,
+}
+
+/// One attempt that could be made.
+#[derive(Clone, Copy, Debug)]
+pub struct Proposal {
+    /// Which of the kind's own candidates.
+    pub index: usize,
+    /// Where: a code read there meanwhile makes it void.
+    pub centre: Point,
+    /// Probability that it gives a read, as far as the picture tells.
+    pub promise: f32,
+    /// Its cost in units of work (about one pixel touched once).
+    pub cost: usize,
+}
+
+/// A kind of attempt, with the memory that it needs.
+pub trait Kind {
+    /// Proposes places in the frame. Must be cheap where there is nothing.
+    fn propose(&mut self, scene: &Scene<'_>, reads: &Reads, proposals: &mut Vec<Proposal>);
+
+    /// Makes one of the attempts that it proposed in this frame. Whether it gave
+    /// a read.
+    fn attempt(
+        &mut self,
+        scene: &Scene<'_>,
+        proposal: &Proposal,
+        trial: &mut Trial,
+        budget: &mut Budget,
+        reads: &mut Reads,
+    ) -> bool;
+}
+
+/// How many kinds there are.
+const KINDS: usize = 3;
+
+/// All kinds, and what each has given so far.
+#[derive(Default)]
+pub struct Attempts {
+    queue: Vec<(usize, Proposal)>,
+    proposals: Vec<Proposal>,
+    yields: [Yield; KINDS],
+    pairs: Pairs,
+    deblur: Deblur,
+    micro: Micro,
+}
+
+/// What attempts of one kind have given: reads for promised reads, with a
+/// memory of some hundred attempts.
+#[derive(Clone, Copy, Debug)]
+struct Yield {
+    promised: f32,
+    read: f32,
+}
+
+impl Default for Yield {
+    fn default() -> Self {
+        // As if a few promises had been kept.
+        Self {
+            promised: 4.0,
+            read: 4.0,
+        }
+    }
+}
+
+impl Yield {
+    fn factor(&self) -> f32 {
+        (self.read + 0.1) / (self.promised + 0.1)
+    }
+
+    fn note(&mut self, promise: f32, read: bool) {
+        const MEMORY: f32 = 0.99;
+        self.promised = self.promised * MEMORY + promise;
+        self.read = self.read * MEMORY + f32::from(u8::from(read));
+    }
+}
+
+impl Attempts {
+    fn kind(&mut self, at: usize) -> &mut dyn Kind {
+        match at {
+            0 => &mut self.pairs,
+            1 => &mut self.deblur,
+            _ => &mut self.micro,
+        }
+    }
+
+    /// Makes attempts until none is left, the budget is spent or there are as many
+    /// codes as are wanted.
+    pub fn run(
+        &mut self,
+        scene: &Scene<'_>,
+        trial: &mut Trial,
+        budget: &mut Budget,
+        reads: &mut Reads,
+    ) {
+        if budget.is_spent() {
+            return;
+        }
+        self.queue.clear();
+        for at in 0..KINDS {
+            let mut proposals = std::mem::take(&mut self.proposals);
+            self.kind(at).propose(scene, reads, &mut proposals);
+            self.queue
+                .extend(proposals.drain(..).map(|proposal| (at, proposal)));
+            self.proposals = proposals;
+        }
+        let worth = |yields: &[Yield; KINDS], at: usize, proposal: &Proposal| {
+            yields[at].factor() * proposal.promise / proposal.cost.max(1) as f32
+        };
+        let yields = self.yields;
+        // Best last; of equals, the first proposed.
+        self.queue.reverse();
+        self.queue.sort_by(|(a, one), (b, other)| {
+            worth(&yields, *a, one).total_cmp(&worth(&yields, *b, other))
+        });
+        while let Some((at, proposal)) = self.queue.pop() {
+            if reads.codes.len() >= scene.options.max_codes || budget.is_spent() {
+                return;
+            }
+            let codes = &reads.codes;
+            if codes.iter().any(|c| c.corners.contains(proposal.centre))
+                || !budget.allows(proposal.cost)
+            {
+                continue;
+            }
+            let read = self
+                .kind(at)
+                .attempt(scene, &proposal, trial, budget, reads);
+            self.yields[at].note(proposal.promise, read);
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! What one frame may cost: a time, or a count of work.
+//!
+//! Time decides on a belt. A count of work gives the same result for the same
+//! frame on every machine, which is what a test needs; both are spent by the same
+//! calls, so that they end the same loops.
+
+use std::time::{Duration, Instant};
+
+/// What is left for a frame. A unit of work is about what touching one pixel
+/// once costs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Budget {
+    until: Option<Instant>,
+    most: Option<u64>,
+    spent: u64,
+}
+
+impl Budget {
+    /// A frame's budget from now on; `None` bounds nothing.
+    pub fn new(deadline: Option<Duration>, units: Option<u64>) -> Self {
+        Self {
+            until: deadline.map(|deadline| Instant::now() + deadline),
+            most: units,
+            spent: 0,
+        }
+    }
+
+    /// Notes work that was done.
+    pub fn spend(&mut self, units: usize) {
+        self.spent += units as u64;
+    }
+
+    /// Work that was done so far.
+    pub fn spent(&self) -> u64 {
+        self.spent
+    }
+
+    /// Is it time to stop? To be asked about every tenth of a millisecond.
+    pub fn is_spent(&self) -> bool {
+        self.most.is_some_and(|most| self.spent >= most)
+            || self.until.is_some_and(|until| Instant::now() >= until)
+    }
+
+    /// May something that costs about `units` still be begun? Time cannot tell,
+    /// work can.
+    pub fn allows(&self, units: usize) -> bool {
+        !self.is_spent()
+            && self
+                .most
+                .is_none_or(|most| self.spent + units as u64 <= most)
+    }
+}

@@ -1,0 +1,176 @@
+//! Symbols with three finder patterns, wherever they lie in a picture: a cheap
+//! look over all of it, then, where there are signs of more, a closer one.
+
+use super::budget::Budget;
+use super::finder::{FinderPattern, Finders, Grouping, Look};
+use super::grid::Locator;
+use super::trial::Trial;
+use super::{ReaderOptions, Reads};
+use crate::frame::Luma;
+use crate::optics::{Pyramid, Sampler, Threshold, Window};
+
+/// One way of looking for finder patterns.
+pub struct Pass {
+    window: Window,
+    least: i32,
+    contrast: f32,
+    roughness: f32,
+}
+
+/// The cheap look first; then, where there are signs of more, one that sees
+/// weaker contrast and rougher patterns, with a wider window.
+pub const PASSES: [Pass; 2] = [
+    Pass {
+        window: Window {
+            radius: 1,
+            floor: 20,
+        },
+        least: 14,
+        contrast: 20.0,
+        roughness: 0.5,
+    },
+    Pass {
+        window: Window {
+            radius: 3,
+            floor: 8,
+        },
+        least: 12,
+        contrast: 8.0,
+        roughness: 0.65,
+    },
+];
+/// Most triples that are ranked in one frame.
+const MOST_TRIPLES: usize = 8192;
+/// Triples of one size of modules (sizes from one power of two to the next) that
+/// may fail before the first code is read …
+const PATIENCE: u32 = 60;
+/// … and how many more with each code. The plausible ones come first: of the
+/// codes in three collections of photographs all but a few were among the first
+/// five triples, none behind the hundredth.
+const PATIENCE_PER_CODE: u32 = 40;
+/// What sampling and decoding a module costs, in units of work.
+const UNITS_PER_MODULE: usize = 20;
+/// Modules of at least this many pixels are sampled on a coarser level.
+const SAMPLE_PX: f32 = 3.0;
+
+/// Searches one picture after another, in memory that it keeps.
+#[derive(Default)]
+pub struct Sweep {
+    pyramid: Pyramid,
+    threshold: Threshold,
+    finders: Finders,
+    grouping: Grouping,
+    used: Vec<bool>,
+}
+
+impl Sweep {
+    /// Begins with a picture.
+    pub fn start(&mut self, luma: Luma<'_>, budget: &mut Budget) {
+        self.pyramid.build(luma);
+        budget.spend(luma.width() * luma.height());
+        self.finders.start(luma.width(), luma.height());
+        self.used.clear();
+    }
+
+    /// One look for finder patterns, and all that can be read with those that
+    /// are new.
+    pub fn pass(
+        &mut self,
+        luma: Luma<'_>,
+        pass: &Pass,
+        trial: &mut Trial,
+        options: &ReaderOptions,
+        budget: &mut Budget,
+        reads: &mut Reads,
+    ) {
+        let seen = self.finders.found().len();
+        self.find(luma, pass, options, budget);
+        self.used.resize(self.finders.found().len(), false);
+        self.read_triples(luma, seen, trial, options, budget, reads);
+        reads.work.crossed = self.finders.work.crossed;
+        reads.work.measured = self.finders.work.measured;
+        reads.work.finders = self.finders.found().len() as u32;
+    }
+
+    /// The picture's pyramid.
+    pub fn pyramid(&self) -> &Pyramid {
+        &self.pyramid
+    }
+
+    /// The finder patterns so far, and whether each lies in a code that was read.
+    pub fn found(&self) -> impl Iterator<Item = (&FinderPattern, bool)> {
+        self.finders.found().iter().zip(self.used.iter().copied())
+    }
+
+    /// Looks for finder patterns on all levels.
+    fn find(&mut self, luma: Luma<'_>, pass: &Pass, options: &ReaderOptions, budget: &mut Budget) {
+        // The coarsest level only serves to measure the one before.
+        let levels = self.pyramid.levels() - 1;
+        for level in 0..levels {
+            let picture = self.pyramid.level(luma, level);
+            let half = self.pyramid.level(luma, level + 1);
+            self.threshold
+                .build(picture.width(), picture.height(), half, pass.window);
+            let look = Look {
+                inverted: options.inverted,
+                last: level + 1 == levels,
+                least: pass.least,
+                contrast: pass.contrast,
+                roughness: pass.roughness,
+            };
+            self.finders
+                .scan(picture, level, &self.threshold, &look, budget);
+        }
+    }
+
+    /// Tries to read triples of finder patterns that are not used yet and of
+    /// which one at least is new: not among the first `seen`.
+    fn read_triples(
+        &mut self,
+        luma: Luma<'_>,
+        seen: usize,
+        trial: &mut Trial,
+        options: &ReaderOptions,
+        budget: &mut Budget,
+        reads: &mut Reads,
+    ) {
+        let finders = self.finders.found();
+        if finders.len() == seen {
+            return;
+        }
+        let mut patience = [PATIENCE; 12];
+        for triple in self.grouping.group(finders, MOST_TRIPLES) {
+            if reads.codes.len() >= options.max_codes || budget.is_spent() {
+                break;
+            }
+            let corners = [triple.corner, triple.right, triple.down].map(usize::from);
+            if corners.iter().any(|&i| self.used[i]) || corners.iter().all(|&i| i < seen) {
+                continue;
+            }
+            let module = finders[corners[0]].module;
+            let patience = &mut patience[(module.log2().max(0.0) as usize).min(11)];
+            if *patience == 0 {
+                continue;
+            }
+            *patience -= 1;
+            reads.work.timed += 1;
+            let level = (module / SAMPLE_PX).log2().max(0.0) as usize;
+            let level = level.min(self.pyramid.levels() - 1);
+            let Some(sampler) = Sampler::new(self.pyramid.level(luma, level), level) else {
+                continue;
+            };
+            let locator = Locator::new(sampler, finders, triple);
+            let sampled = reads.work.sampled;
+            let read = trial.locate_and_read(&locator, &sampler, triple.side, options, reads);
+            // Timing patterns of a few versions, and some grids.
+            let grids = 1 + (reads.work.sampled - sampled) as usize;
+            budget.spend(grids * UNITS_PER_MODULE * (triple.side * triple.side) as usize);
+            if let Some(quad) = read {
+                *patience += PATIENCE_PER_CODE;
+                for (used, finder) in self.used.iter_mut().zip(finders) {
+                    *used |= quad.contains(finder.centre);
+                }
+            }
+        }
+    }
+}

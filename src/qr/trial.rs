@@ -1,0 +1,153 @@
+//! One try at a symbol whose grid is supposed: sample, judge, decode.
+
+use super::grid::{Grid, Locator, Samples, Statistics, refine};
+use super::{Code, Decoder, Modules, ReaderOptions, Reads, Reason, Unread};
+use crate::geometry::Quad;
+use crate::optics::Sampler;
+
+/// Symbols located but not read that are told of, at most.
+const MOST_UNREAD: usize = 64;
+/// Least timing score of a triple that is worth sampling.
+const LEAST_TIMING: f32 = 0.55;
+/// Least timing score of a grid that is worth bending.
+const BENDING: f32 = 0.6;
+
+/// Tries grids, in memory that it keeps.
+#[derive(Default)]
+pub struct Trial {
+    samples: Samples,
+    modules: Modules,
+    decoder: Decoder,
+}
+
+impl Trial {
+    /// Reads the symbol of three finder patterns if it can; gives its corners.
+    /// `side` is what their distances tell, in modules.
+    pub fn locate_and_read(
+        &mut self,
+        locator: &Locator<'_>,
+        sampler: &Sampler<'_>,
+        side: f32,
+        options: &ReaderOptions,
+        reads: &mut Reads,
+    ) -> Option<Quad> {
+        let mut best: Option<(Grid, Statistics)> = None;
+        for (side, timing) in locator.sides(side) {
+            if timing < LEAST_TIMING {
+                continue;
+            }
+            let Some(mut grid) = locator.grid(side) else {
+                continue;
+            };
+            let mut statistics = Statistics::default();
+            for bent in [false, true] {
+                if bent {
+                    if grid.timing < BENDING {
+                        break;
+                    }
+                    refine(&mut grid, sampler, &self.samples);
+                }
+                let (read, seen) = self.read(&grid, sampler, options, reads);
+                if read {
+                    return Some(grid.corners());
+                }
+                statistics = seen;
+            }
+            if best.is_none() {
+                best = Some((grid, statistics));
+            }
+        }
+        if let Some((grid, statistics)) = best
+            && reads.unread.len() < MOST_UNREAD
+        {
+            reads.unread.push(Unread {
+                corners: grid.corners(),
+                reason: reason(&grid, &statistics),
+            });
+        }
+        None
+    }
+
+    /// Reads the symbol that lies under `grid` if it can, and says what was seen
+    /// of it.
+    pub fn read(
+        &mut self,
+        grid: &Grid,
+        sampler: &Sampler<'_>,
+        options: &ReaderOptions,
+        reads: &mut Reads,
+    ) -> (bool, Statistics) {
+        reads.work.sampled += 1;
+        self.samples.take(sampler, grid);
+        let mut statistics = Statistics::default();
+        for radius in [4, 1] {
+            statistics = self.samples.confidences(radius, &mut self.modules);
+            if self.decode(grid, statistics, options, reads) {
+                return (true, statistics);
+            }
+        }
+        (false, statistics)
+    }
+
+    /// Decodes the confidences; appends the code unless it is there already.
+    fn decode(
+        &mut self,
+        grid: &Grid,
+        statistics: Statistics,
+        options: &ReaderOptions,
+        reads: &mut Reads,
+    ) -> bool {
+        reads.work.decoded += 1;
+        let code = reads.codes.push();
+        let read = self.decoder.decode(&self.modules, code).is_ok()
+            && (options.mirrored || !code.mirrored);
+        if read {
+            describe(code, grid, statistics);
+        }
+        if !read || is_repeated(&reads.codes) {
+            reads.codes.pop();
+        }
+        read
+    }
+}
+
+/// Is the last code the same symbol as one before? Equal texts at two places are
+/// two codes.
+fn is_repeated(codes: &[Code]) -> bool {
+    let Some((last, before)) = codes.split_last() else {
+        return false;
+    };
+    before.iter().any(|code| {
+        code.content.bytes == last.content.bytes
+            && (code.corners.contains(last.corners.centre())
+                || last.corners.contains(code.corners.centre()))
+    })
+}
+
+/// Fills in what the picture tells of a code that was decoded.
+fn describe(code: &mut Code, grid: &Grid, statistics: Statistics) {
+    code.inverted = grid.inverted;
+    code.corners = grid.corners();
+    if code.mirrored {
+        code.corners.0.swap(1, 3);
+    }
+    code.quality.contrast = statistics.contrast;
+    code.quality.module_px = grid.module;
+    code.quality.blur_modules = 1.6 * grid.edge / grid.module.max(1e-3);
+}
+
+/// The most likely cause why a located symbol was not read.
+fn reason(grid: &Grid, statistics: &Statistics) -> Reason {
+    let blur = 1.6 * grid.edge / grid.module;
+    if statistics.erased > 0.04 {
+        Reason::Glare
+    } else if grid.module < 1.6 {
+        Reason::TooSmall
+    } else if statistics.contrast < 0.12 {
+        Reason::LowContrast
+    } else if blur > 1.4 {
+        Reason::Blur
+    } else {
+        Reason::Damage
+    }
+}
