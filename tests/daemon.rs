@@ -479,14 +479,18 @@ fn memory_is_bounded_and_flat() {
     let items = |n: usize| {
         wait_until("items pass", || reads(&house.read_events()).count() >= n);
     };
-    items(60);
-    let early = running.kib("VmRSS:");
-    items(150);
-    let late = running.kib("VmRSS:");
+    // On a busy machine the belt's queues fill up to their bounds later than on an
+    // idle one; what leaks never comes to rest.
+    let mut resident = Vec::new();
+    let flat = (1..=8).any(|round| {
+        items(60 * round);
+        resident.push(running.kib("VmRSS:"));
+        matches!(resident[..], [.., early, late] if late <= early + 256)
+    });
     let peak = running.kib("VmHWM:");
-    println!("resident after 60 items {early} KiB, after 150 {late} KiB, peak {peak} KiB");
+    println!("resident after each 60 items {resident:?} KiB, peak {peak} KiB");
     assert!(peak <= 40 * 1024, "peak {peak} KiB");
-    assert!(late <= early + 1024, "grew from {early} to {late} KiB");
+    assert!(flat, "grows on and on: {resident:?} KiB");
     running.signal("TERM");
     assert!(running.wait().success());
 }
