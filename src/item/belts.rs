@@ -285,6 +285,7 @@ fn code(text: &str, corners: Quad) -> Code {
             contrast: 0.7,
             module_px: corners.area().sqrt() / 25.0,
             blur_modules: 0.4,
+            ..qr::Quality::default()
         },
         ..Code::default()
     }

@@ -40,6 +40,10 @@ struct QualityView {
     contrast: f64,
     module_px: f64,
     blur_modules: f64,
+    modulation: f64,
+    fixed_pattern_damage: f64,
+    axial_nonuniformity: f64,
+    grid_nonuniformity: f64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -101,6 +105,10 @@ fn quality(quality: &Quality) -> QualityView {
         contrast: rounded(quality.contrast, 1000.0),
         module_px: rounded(quality.module_px, 100.0),
         blur_modules: rounded(quality.blur_modules, 100.0),
+        modulation: rounded(quality.modulation, 10.0),
+        fixed_pattern_damage: rounded(quality.fixed_pattern_damage, 10.0),
+        axial_nonuniformity: rounded(quality.axial_nonuniformity, 1000.0),
+        grid_nonuniformity: rounded(quality.grid_nonuniformity, 1000.0),
     }
 }
 
@@ -140,6 +148,10 @@ mod tests {
                 contrast: 0.7,
                 module_px: 4.1,
                 blur_modules: f32::NAN,
+                modulation: 3.0,
+                fixed_pattern_damage: 4.0,
+                axial_nonuniformity: 0.0125,
+                grid_nonuniformity: 0.25,
             },
             ..Code::default()
         };
@@ -149,7 +161,8 @@ mod tests {
                 r#"{"text":"HELLO","bytes_b64":null,"symbology":"qr","aim":"]Q1","version":3,"#,
                 r#""ecc":"M","corners":[[0.0,0.0],[0.0,0.0],[0.0,0.0],[0.0,0.0]],"#,
                 r#""method":"plain","quality":{"uec":0.9,"contrast":0.7,"module_px":4.1,"#,
-                r#""blur_modules":0.0}}"#
+                r#""blur_modules":0.0,"modulation":3.0,"fixed_pattern_damage":4.0,"#,
+                r#""axial_nonuniformity":0.013,"grid_nonuniformity":0.25}}"#
             )
         );
     }

@@ -100,8 +100,8 @@ impl Content {
     }
 }
 
-/// Print quality as seen in this picture, in the spirit of ISO/IEC 15415 and
-/// 29158: indicative, since a belt is no verifier.
+/// Print quality as seen in this picture, by the parameters of ISO/IEC 15415:2024:
+/// indicative, since a belt is no verifier.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Quality {
     /// Unused error correction, 0 to 1: 1 - (2e + s) / (n - k - p), the least of
@@ -109,6 +109,18 @@ pub struct Quality {
     pub uec: f32,
     /// Symbol contrast, 0 to 1: light less dark, of full scale (7.5.3).
     pub contrast: f32,
+    /// Modulation, a grade from 4 to 0 (7.5.4): how evenly light the light and how
+    /// evenly dark the dark modules are, as far as error correction cares.
+    pub modulation: f32,
+    /// Fixed pattern damage, a grade from 4 to 0 (7.5.6): the worst of finder,
+    /// timing and alignment patterns.
+    pub fixed_pattern_damage: f32,
+    /// Axial nonuniformity (7.5.7): by which share steps along the two axes
+    /// differ. Seen at an angle, a good print has some too.
+    pub axial_nonuniformity: f32,
+    /// Grid nonuniformity (7.5.8): how far a module is from its ideal place at
+    /// most, in modules.
+    pub grid_nonuniformity: f32,
     /// Mean side of a module in pixels.
     pub module_px: f32,
     /// Width of the edges (10 % to 90 %), in modules.

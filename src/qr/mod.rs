@@ -13,6 +13,7 @@ mod encode_micro;
 mod finder;
 mod grid;
 mod modules;
+mod quality;
 mod reader;
 mod reads;
 mod sweep;

@@ -1,7 +1,7 @@
 //! One try at a symbol whose grid is supposed: sample, judge, decode.
 
 use super::grid::{Grid, Locator, Samples, Statistics, refine};
-use super::{Code, Decoder, Modules, ReaderOptions, Reads, Reason, Unread};
+use super::{Code, Decoder, Modules, ReaderOptions, Reads, Reason, Unread, quality};
 use crate::geometry::Quad;
 use crate::optics::Sampler;
 
@@ -103,6 +103,7 @@ impl Trial {
             && (options.mirrored || !code.mirrored);
         if read {
             describe(code, grid, statistics);
+            quality::measure(code, grid, self.samples.grey());
         }
         if !read || is_repeated(&reads.codes) {
             reads.codes.pop();
@@ -132,8 +133,6 @@ fn describe(code: &mut Code, grid: &Grid, statistics: Statistics) {
         code.corners.0.swap(1, 3);
     }
     code.quality.contrast = statistics.contrast;
-    code.quality.module_px = grid.module;
-    code.quality.blur_modules = 1.6 * grid.edge / grid.module.max(1e-3);
 }
 
 /// The most likely cause why a located symbol was not read.

@@ -132,6 +132,7 @@ pub fn read(text: &str) -> Event {
                 contrast: 0.7,
                 module_px: 1.75,
                 blur_modules: 0.5,
+                ..Default::default()
             },
             append: None,
             gs1: None,

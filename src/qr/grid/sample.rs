@@ -75,6 +75,11 @@ impl Samples {
         }
     }
 
+    /// The grey values taken, row by row, dark modules low.
+    pub fn grey(&self) -> &[f32] {
+        &self.grey
+    }
+
     /// Threshold and half the contrast around the module in column `x`, row `y`,
     /// once there are confidences.
     pub fn local(&self, x: usize, y: usize) -> (f32, f32) {
