@@ -78,6 +78,7 @@ impl Run {
             height: HEIGHT,
             fps: 60.0,
             exposure_us: None,
+            exposure_bracket: None,
             gain: None,
             focus: Focus::Leave,
             timeout: ms(2000),

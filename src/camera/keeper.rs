@@ -328,6 +328,7 @@ mod tests {
             height: 16,
             fps: 100.0,
             exposure_us: None,
+            exposure_bracket: None,
             gain: None,
             focus: Focus::Leave,
             timeout: Duration::from_secs(1),

@@ -15,6 +15,7 @@ pub(super) fn plan(source: SourcePlan, width: u32, height: u32) -> CameraPlan {
         height,
         fps: 50.0,
         exposure_us: Some(123),
+        exposure_bracket: None,
         gain: None,
         focus: Focus::Leave,
         timeout: Duration::from_millis(200),

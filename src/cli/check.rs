@@ -257,7 +257,13 @@ fn camera(plan: &Plan) -> String {
         ),
     };
     let exposure = match camera.exposure_us {
-        Some(us) => format!("exposure {us} us"),
+        Some(us) => match camera.exposure_bracket {
+            Some(_) => format!(
+                "exposures {us} and {} us in turn",
+                camera.exposure_of(1).unwrap_or(us)
+            ),
+            None => format!("exposure {us} us"),
+        },
         None => "exposure left to the camera".into(),
     };
     let gain = match camera.gain {

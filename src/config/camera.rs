@@ -26,6 +26,9 @@ pub struct Camera {
     /// Exposure time in microseconds; absent leaves exposure to the camera.
     /// `pipe`, `replay`: what it was, since it cannot be set from here.
     pub exposure_us: Option<u32>,
+    /// Exposure of every other frame as a multiple of `exposure-us`: motion blur
+    /// that wipes out one length of pattern in a frame leaves it in the next.
+    pub exposure_bracket: Option<f32>,
     /// Gain in the camera's own units (V4L2) or as a factor (rpicam).
     pub gain: Option<f32>,
     /// `auto`, `leave`, or a position in the camera's own units.
@@ -148,6 +151,7 @@ impl Default for Camera {
             fps: 60.0,
             format: PixelFormat::Auto,
             exposure_us: None,
+            exposure_bracket: None,
             gain: None,
             focus: Focus::Leave,
             timeout_ms: 2000,
@@ -192,12 +196,26 @@ pub struct CameraPlan {
     pub fps: f32,
     /// Exposure time in microseconds, if it is to be set.
     pub exposure_us: Option<u32>,
+    /// Exposure of every other frame, as a multiple of that time.
+    pub exposure_bracket: Option<f32>,
     /// Gain, if it is to be set.
     pub gain: Option<f32>,
     /// Focus.
     pub focus: Focus,
     /// When a silent camera counts as wedged.
     pub timeout: std::time::Duration,
+}
+
+impl CameraPlan {
+    /// Exposure of the frame with this sequence number in microseconds, if it is
+    /// to be set.
+    pub fn exposure_of(&self, sequence: u64) -> Option<u32> {
+        let exposure = self.exposure_us?;
+        match self.exposure_bracket {
+            Some(factor) if sequence % 2 == 1 => Some((exposure as f32 * factor).round() as u32),
+            _ => Some(exposure),
+        }
+    }
 }
 
 /// Where frames come from, with what only that source needs.

@@ -141,7 +141,7 @@ impl Belt {
             sequence: number,
             mono_ns: u64::try_from(self.start_ns + time).unwrap_or(0),
             wall_ns: self.start_wall_ns + time,
-            exposure_us: Some((self.scene.exposure * 1e6).round() as u32),
+            exposure_us: Some((self.scene.exposure(number) * 1e6).round() as u32),
         }
     }
 }
@@ -177,7 +177,8 @@ impl BeltCamera {
         let mut number = progress.next;
         if scene.plan.real_time {
             // A frame is there once its last row has been read.
-            let lag = (scene.exposure + scene.readout) / 2.0;
+            let longest = scene.exposure(0).max(scene.exposure(1));
+            let lag = (longest + scene.readout) / 2.0;
             let now = belt.now();
             let newest = ((now - lag) * scene.fps).floor();
             if newest < number as f64 {
@@ -260,7 +261,7 @@ impl Source for BeltCamera {
             scene.width,
             scene.height,
             scene.fps,
-            (scene.exposure * 1e6).round(),
+            (scene.exposure(0) * 1e6).round(),
             scene.plan.speed_m_s,
             scene.plan.px_per_mm,
             if scene.plan.real_time {

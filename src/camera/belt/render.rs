@@ -58,7 +58,7 @@ impl Renderer {
         let time = number as f64 / scene.fps;
         let (width, height) = (scene.width as usize, scene.height as usize);
         // Acceleration within a frame changes the blur by less than its unit.
-        let way = scene.motion.velocity(time).abs() * scene.exposure;
+        let way = scene.motion.velocity(time).abs() * scene.exposure(number);
         let blur = (way / BLUR_UNIT).round() as u32;
         self.look_at(time, way);
         self.rubber.blur(blur);

@@ -29,8 +29,8 @@ pub(super) struct Scene {
     pub width: u32,
     pub height: u32,
     pub fps: f64,
-    /// Exposure, s.
-    pub exposure: f64,
+    /// Exposures of even and odd frames, s.
+    exposures: [f64; 2],
     /// From the first row's exposure to the last one's, s.
     pub readout: f64,
     pub plan: BeltSourcePlan,
@@ -156,7 +156,7 @@ impl Scene {
             width: camera.width,
             height: camera.height,
             fps: f64::from(camera.fps),
-            exposure: f64::from(camera.exposure_us.unwrap_or(250)) * 1e-6,
+            exposures: [0, 1].map(|n| f64::from(camera.exposure_of(n).unwrap_or(250)) * 1e-6),
             readout: f64::from(plan.readout_ms) * 1e-3,
             motion: Motion::new(&steps, speed(plan.speed_m_s)),
             layout: Layout::default(),
@@ -300,6 +300,11 @@ impl Scene {
     /// x of `item`'s left edge when the belt has come to `place`.
     pub(super) fn x_of(item: &Item, place: f64) -> f64 {
         place - item.origin - item.length
+    }
+
+    /// Exposure of frame `number`, s.
+    pub fn exposure(&self, number: u64) -> f64 {
+        self.exposures[(number % 2) as usize]
     }
 
     /// When the picture's row `y` is exposed, s after the middle row.

@@ -12,6 +12,7 @@ pub(super) fn camera_plan() -> CameraPlan {
         height: 800,
         fps: 60.0,
         exposure_us: None,
+        exposure_bracket: None,
         gain: None,
         focus: Focus::Leave,
         timeout: Duration::from_secs(2),
@@ -225,6 +226,37 @@ fn large_label(exposure_us: u32, readout_ms: f32, defocus_px: f32) -> (Frame, Tr
             return (frame, code);
         }
     }
+}
+
+#[test]
+fn a_bracket_gives_two_exposures_in_turn_and_says_which() {
+    let camera = CameraPlan {
+        exposure_us: Some(500),
+        exposure_bracket: Some(4.0),
+        ..camera_plan()
+    };
+    let script = BeltScript::new()
+        .item(ScriptedItem::bare("BLUR", 170.0, 4.5))
+        .look(SHARP);
+    let belt = Belt::new(&camera, &clean(), script).expect("a belt");
+    let mut camera = belt.open().expect("opens");
+    let pool = pool();
+    let mut blurs = [0.0; 2];
+    while blurs.contains(&0.0) {
+        let frame = next(&mut camera, &pool).expect("comes past");
+        let odd = (frame.stamp.sequence % 2) as usize;
+        assert_eq!(frame.stamp.exposure_us, Some([500, 2000][odd]));
+        if let Some(code) = belt.truth().codes_in_view(frame.stamp.mono_ns).pop()
+            && code.corners.0[0].x > 300.0
+        {
+            let corner = code.corners.0[0];
+            let rows = corner.y as usize + 4..corner.y as usize + 122;
+            blurs[odd] = edge(&profile(&frame, corner.x, rows)).1;
+        }
+    }
+    // 2 and 8 px on the way: the variance of a box is a twelfth of its square.
+    let difference = blurs[1] * blurs[1] - blurs[0] * blurs[0];
+    assert!((difference - 60.0 / 12.0).abs() < 0.5, "{blurs:?}");
 }
 
 #[test]

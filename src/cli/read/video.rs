@@ -35,6 +35,7 @@ impl Video {
             height,
             fps: 25.0,
             exposure_us,
+            exposure_bracket: None,
             gain: None,
             focus: Focus::Leave,
             timeout: TIMEOUT,

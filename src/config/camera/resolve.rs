@@ -11,10 +11,14 @@ use crate::config::Problems;
 const SOURCES: [&str; 6] = ["v4l2", "rpicam", "pipe", "replay", "belt", "nokhwa"];
 
 /// The keys that only some sources use, and which those are.
-const USED_BY: [(&str, &[&str]); 10] = [
+const USED_BY: [(&str, &[&str]); 11] = [
     ("device", &["v4l2", "nokhwa"]),
     ("format", &["v4l2"]),
     ("exposure-us", &["v4l2", "rpicam", "pipe", "replay", "belt"]),
+    // A bracket is of use only where each frame tells which exposure it had. V4L2
+    // takes up a new exposure some frames later and marks none of them, and
+    // rpicam-vid takes no commands while it runs.
+    ("exposure-bracket", &["belt"]),
     ("gain", &["v4l2", "rpicam"]),
     ("focus", &["v4l2", "rpicam"]),
     ("command", &["pipe", "rpicam"]),
@@ -26,6 +30,8 @@ const USED_BY: [(&str, &[&str]); 10] = [
 
 const SIDE: RangeInclusive<u32> = 16..=16_384;
 const MAX_FPS: f32 = 1000.0;
+/// Exposures that far apart differ too much in brightness for one gain.
+const BRACKET: RangeInclusive<f32> = 0.25..=4.0;
 
 impl Camera {
     /// What will be done. Faults go to `problems`; the plan is of use only if
@@ -40,6 +46,7 @@ impl Camera {
             height: self.height,
             fps: self.fps,
             exposure_us: self.exposure_us,
+            exposure_bracket: self.exposure_bracket,
             gain: self.gain,
             focus: self.focus,
             timeout: Duration::from_millis(self.timeout_ms.into()),
@@ -179,7 +186,30 @@ impl Camera {
                 "give at least 1, or leave the key out for automatic exposure",
             );
         }
-        if let Some(exposure) = self.exposure_us
+        if let Some(factor) = self.exposure_bracket
+            && !BRACKET.contains(&factor)
+        {
+            problems.add(
+                "camera.exposure-bracket",
+                format!("{factor} times the exposure"),
+                format!(
+                    "give {} to {}; 1.3 takes a blur of two modules out of its worst length",
+                    BRACKET.start(),
+                    BRACKET.end()
+                ),
+            );
+        }
+        if self.exposure_bracket.is_some() && self.exposure_us.is_none() {
+            problems.add(
+                "camera.exposure-bracket",
+                "a multiple of an exposure that is not set",
+                "set camera.exposure-us too",
+            );
+        }
+        let longest = self.exposure_bracket.map_or(1.0, |factor| factor.max(1.0));
+        if let Some(exposure) = self
+            .exposure_us
+            .map(|exposure| (exposure as f32 * longest) as u32)
             && exposure as f32 > interval_us
         {
             problems.add(
@@ -230,6 +260,7 @@ impl Camera {
                 "device" => self.device != default.device,
                 "format" => self.format != default.format,
                 "exposure-us" => self.exposure_us.is_some(),
+                "exposure-bracket" => self.exposure_bracket.is_some(),
                 "gain" => self.gain.is_some(),
                 "focus" => self.focus != default.focus,
                 "command" => !self.command.is_empty(),
@@ -353,6 +384,24 @@ mod tests {
         assert_eq!(told, ["camera.belt.speed-m-s", "camera.belt.glare"]);
         let told = keys("source = \"replay\"\npath = \"x\"\nrate = 0.0\n");
         assert_eq!(told, ["camera.rate"]);
+    }
+
+    #[test]
+    fn a_bracket_needs_a_camera_that_tells_which_frame_had_which() {
+        let bracket = |source: &str, rest: &str| {
+            problems(&format!(
+                "source = {source:?}\nexposure-bracket = 1.3\n{rest}"
+            ))
+        };
+        assert!(bracket("belt", "exposure-us = 250").is_empty());
+        let told = bracket("v4l2", "exposure-us = 250");
+        assert_eq!(told[0].0, "camera.exposure-bracket");
+        assert_eq!(told[0].1, "take it out; it is for belt");
+        assert_eq!(bracket("belt", "")[0].1, "set camera.exposure-us too");
+        let long = bracket("belt", "fps = 100.0\nexposure-us = 9000");
+        assert_eq!(long[0].0, "camera.exposure-us");
+        let far = problems("source = \"belt\"\nexposure-us = 90\nexposure-bracket = 9.0");
+        assert_eq!(far[0].0, "camera.exposure-bracket");
     }
 
     #[test]
