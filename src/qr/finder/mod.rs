@@ -7,6 +7,7 @@
 //! square from every direction. Grouping three of them to a symbol is the work
 //! of [`group`].
 
+mod bits;
 mod group;
 mod runs;
 mod scan;

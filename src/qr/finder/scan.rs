@@ -1,7 +1,8 @@
 //! The scan of a level for finder patterns: rows, crosses, shape.
 
 use super::FinderPattern;
-use super::runs::{BitRow, is_finder};
+use super::bits::{BitColumns, BitRows, Line, run_back, run_forth};
+use super::runs::{for_each_candidate, is_finder};
 use super::shape::Measure;
 use crate::frame::Luma;
 use crate::geometry::Point;
@@ -56,8 +57,7 @@ pub struct Finders {
     bins: Vec<u32>,
     columns: usize,
     rows: usize,
-    limits: Vec<u8>,
-    bits: BitRow,
+    view: View,
     measure: Measure,
     refused: Refused,
     room: usize,
@@ -94,11 +94,12 @@ impl Finders {
         let Some(sampler) = Sampler::new(luma, level) else {
             return;
         };
-        let mut limits = std::mem::take(&mut self.limits);
-        let mut bits = std::mem::take(&mut self.bits);
-        limits.resize(luma.width(), 0);
+        // Taken out, so that what crosses may note what it finds.
+        let mut view = std::mem::take(&mut self.view);
+        view.rows.build(luma, threshold);
+        view.columns.start(&view.rows);
+        let View { rows, columns } = &mut view;
         let longest = if look.last { i32::MAX } else { LONGEST };
-        let view = View { luma, threshold };
         self.refused.forget();
         self.room = (self.found.len() + MOST_ON_LEVEL).min(MOST_FINDERS);
         let least_contrast = (0.75 * look.contrast) as i32;
@@ -110,13 +111,9 @@ impl Finders {
                     break;
                 }
                 tiles = y / TILE;
-                for (limits, &tile) in limits.chunks_mut(TILE).zip(threshold.row(tiles)) {
-                    limits.fill(tile);
-                }
             }
             let pixels = luma.row(y);
-            bits.fill(pixels, &limits);
-            bits.for_each_candidate(look.least, |end, runs, dark| {
+            for_each_candidate(rows.row(y), look.least, |end, runs, dark| {
                 let length: i32 = runs.iter().sum();
                 if length > longest || (!dark && !look.inverted) {
                     return;
@@ -134,17 +131,17 @@ impl Finders {
                 if contrast < least_contrast {
                     return;
                 }
-                self.consider(&view, &sampler, (x, y as i32), length, !dark, look);
+                let mut crossing = Crossing { rows, columns };
+                self.consider(&mut crossing, &sampler, (x, y as i32), length, !dark, look);
             });
         }
-        self.limits = limits;
-        self.bits = bits;
+        self.view = view;
     }
 
     /// A row candidate with its middle at `x`, `y` of the level.
     fn consider(
         &mut self,
-        view: &View<'_>,
+        crossing: &mut Crossing<'_>,
         sampler: &Sampler<'_>,
         (x, y): (i32, i32),
         length: i32,
@@ -160,11 +157,11 @@ impl Finders {
             return;
         }
         self.work.crossed += 1;
-        let Some(down) = view.down((x, y), length, inverted) else {
+        let Some(down) = crossing.down((x, y), length, inverted) else {
             return;
         };
         let y = y + down.offset;
-        let Some(along) = view.along((x, y), length, inverted) else {
+        let Some(along) = crossing.along((x, y), length, inverted) else {
             return;
         };
         let centre = place(
@@ -264,10 +261,17 @@ impl Refused {
     }
 }
 
-/// A level with its threshold.
-struct View<'a> {
-    luma: Luma<'a>,
-    threshold: &'a Threshold,
+/// A level as bits.
+#[derive(Debug, Default)]
+struct View {
+    rows: BitRows,
+    columns: BitColumns,
+}
+
+/// The same while its rows are scanned.
+struct Crossing<'a> {
+    rows: &'a BitRows,
+    columns: &'a mut BitColumns,
 }
 
 /// A line through the core of a finder pattern.
@@ -280,86 +284,82 @@ struct Cross {
     shift: f32,
 }
 
-impl View<'_> {
-    fn dark(&self, x: i32, y: i32) -> Option<bool> {
-        let (x, y) = (usize::try_from(x).ok()?, usize::try_from(y).ok()?);
-        (x < self.luma.width() && y < self.luma.height())
-            .then(|| self.luma.at(x, y) < self.threshold.tile(x / TILE, y / TILE))
-    }
-
-    /// Pixels from (`x`, `y`), exclusive, in three runs: core, ring, ring. At most
-    /// `limits` of the core and of a ring: one may have melted into what is around.
-    /// The way is a constant: so most of what finds the next pixel is one, too.
-    #[inline]
-    fn arm<const DX: isize, const DY: isize>(
-        &self,
-        (x, y): (i32, i32),
-        limits: (i32, i32),
-        inverted: bool,
-    ) -> Option<[i32; 3]> {
-        let (mut x, mut y) = (usize::try_from(x).ok()?, usize::try_from(y).ok()?);
-        let mut room = match (DX, DY) {
-            (1, _) => self.luma.width().checked_sub(x + 1)?,
-            (-1, _) => x,
-            (_, 1) => self.luma.height().checked_sub(y + 1)?,
-            _ => y,
-        };
-        let bytes = self.luma.bytes();
-        let step = DX + DY * self.luma.stride() as isize;
-        let mut index = (y * self.luma.stride() + x).wrapping_add_signed(step);
-        (x, y) = (x.wrapping_add_signed(DX), y.wrapping_add_signed(DY));
-        let mut run = |colour: bool, limit: i32| {
-            let mut length = 0;
-            while room > 0 && (bytes[index] < self.threshold.tile(x / TILE, y / TILE)) == colour {
-                length += 1;
-                if length > limit {
-                    return None;
-                }
-                room -= 1;
-                index = index.wrapping_add_signed(step);
-                (x, y) = (x.wrapping_add_signed(DX), y.wrapping_add_signed(DY));
-            }
-            Some((length, room > 0))
-        };
-        let (core, true) = run(!inverted, limits.0)? else {
-            return None;
-        };
-        let (light, true) = run(inverted, limits.1)? else {
-            return None;
-        };
-        // The rim of the picture may cut the outer ring.
-        let (dark, _) = run(!inverted, limits.1)?;
-        Some([core, light, dark])
-    }
-
+impl Crossing<'_> {
     /// The five runs up and down through (`x`, `y`), if they are those of a finder
     /// pattern about `length` pixels long.
-    fn down(&self, at: (i32, i32), length: i32, inverted: bool) -> Option<Cross> {
-        if self.dark(at.0, at.1)? == inverted {
+    fn down(&mut self, (x, y): (i32, i32), length: i32, inverted: bool) -> Option<Cross> {
+        if self.rows.dark(x, y)? == inverted {
             return None;
         }
-        let limits = Cross::limits(length);
-        let forth = self.arm::<0, 1>(at, limits, inverted)?;
-        let back = self.arm::<0, -1>(at, limits, inverted)?;
-        Cross::of(forth, back, length)
+        let reach = Cross::reach(length);
+        let column = self
+            .columns
+            .column(self.rows, x as usize, y as usize, reach);
+        Cross::through(&column, y as usize, self.rows.height(), length, inverted)
     }
 
     /// The five runs left and right, likewise.
-    fn along(&self, at: (i32, i32), length: i32, inverted: bool) -> Option<Cross> {
-        if self.dark(at.0, at.1)? == inverted {
+    fn along(&self, (x, y): (i32, i32), length: i32, inverted: bool) -> Option<Cross> {
+        if self.rows.dark(x, y)? == inverted {
             return None;
         }
-        let limits = Cross::limits(length);
-        let forth = self.arm::<1, 0>(at, limits, inverted)?;
-        let back = self.arm::<-1, 0>(at, limits, inverted)?;
-        Cross::of(forth, back, length)
+        let row = self.rows.row(y as usize);
+        Cross::through(row, x as usize, self.rows.width(), length, inverted)
     }
 }
 
 impl Cross {
-    /// How long the core to one side and a ring may be at most.
-    fn limits(length: i32) -> (i32, i32) {
-        (length * 3 / 4 + 2, length * 2 / 5 + 2)
+    /// How long the core to one side and a ring may be at most: one may have
+    /// melted into what is around.
+    fn limits(length: i32) -> (usize, usize) {
+        ((length * 3 / 4 + 2) as usize, (length * 2 / 5 + 2) as usize)
+    }
+
+    /// How far an arm of the cross reaches at most.
+    fn reach(length: i32) -> usize {
+        let (core, ring) = Self::limits(length);
+        core + 2 * ring + 3
+    }
+
+    /// The runs of `line`, `end` long, to both sides of `at`, which is in the core.
+    #[inline]
+    fn through(
+        line: &(impl Line + ?Sized),
+        at: usize,
+        end: usize,
+        length: i32,
+        inverted: bool,
+    ) -> Option<Self> {
+        let (core, ring) = Self::limits(length);
+        let limits = [core, ring, ring];
+        let mut forth = [0; 3];
+        let mut from = at + 1;
+        for (index, run) in forth.iter_mut().enumerate() {
+            let dark = inverted != (index != 1);
+            let most = (limits[index] + 1).min(end - from);
+            *run = run_forth(line, from, most, dark);
+            from += *run;
+            // The rim of the picture may cut the outer ring.
+            if *run > limits[index] || (index < 2 && from == end) {
+                return None;
+            }
+        }
+        let mut back = [0; 3];
+        let mut to = at;
+        for (index, run) in back.iter_mut().enumerate() {
+            let dark = inverted != (index != 1);
+            let most = (limits[index] + 1).min(to);
+            *run = run_back(line, to, most, dark);
+            to -= *run;
+            if *run > limits[index] || (index < 2 && to == 0) {
+                return None;
+            }
+        }
+        Self::of(
+            forth.map(|run| run as i32),
+            back.map(|run| run as i32),
+            length,
+        )
     }
 
     fn of(forth: [i32; 3], back: [i32; 3], length: i32) -> Option<Self> {
