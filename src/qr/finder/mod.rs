@@ -8,6 +8,7 @@
 //! of [`group`].
 
 mod bits;
+mod cross;
 mod group;
 mod runs;
 mod scan;

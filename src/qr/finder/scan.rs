@@ -1,8 +1,8 @@
 //! The scan of a level for finder patterns: rows, crosses, shape.
 
 use super::FinderPattern;
-use super::bits::{BitColumns, BitRows, Line, run_back, run_forth};
-use super::runs::{for_each_candidate, is_finder};
+use super::cross::{Crossing, View};
+use super::runs::for_each_candidate;
 use super::shape::Measure;
 use crate::frame::Luma;
 use crate::geometry::Point;
@@ -45,6 +45,9 @@ pub struct Look {
     pub least: i32,
     /// Least grey levels between light and dark.
     pub contrast: f32,
+    /// Least share of the whole range of a cross that lies between its light and
+    /// its dark runs.
+    pub clarity: f32,
     /// Most roughness: see [`FinderPattern::roughness`].
     pub roughness: f32,
 }
@@ -96,9 +99,7 @@ impl Finders {
         };
         // Taken out, so that what crosses may note what it finds.
         let mut view = std::mem::take(&mut self.view);
-        view.rows.build(luma, threshold);
-        view.columns.start(&view.rows);
-        let View { rows, columns } = &mut view;
+        let (rows, mut crossing) = view.build(luma, threshold);
         let longest = if look.last { i32::MAX } else { LONGEST };
         self.refused.forget();
         self.room = (self.found.len() + MOST_ON_LEVEL).min(MOST_FINDERS);
@@ -131,7 +132,6 @@ impl Finders {
                 if contrast < least_contrast {
                     return;
                 }
-                let mut crossing = Crossing { rows, columns };
                 self.consider(&mut crossing, &sampler, (x, y as i32), length, !dark, look);
             });
         }
@@ -151,26 +151,29 @@ impl Finders {
         let pixel = sampler.pixel();
         let place = |x: f32, y: f32| Point::new((x + 0.5) * pixel, (y + 0.5) * pixel);
         let module = length as f32 / 7.0 * pixel;
+        self.work.crossed += 1;
+        let Some(down) = crossing.down((x, y), length, inverted) else {
+            return;
+        };
         if self.found.len() >= self.room
             || self.claimed(place(x as f32, y as f32), module, inverted)
         {
             return;
         }
-        self.work.crossed += 1;
-        let Some(down) = crossing.down((x, y), length, inverted) else {
+        let Some(along) = crossing.along((x, y + down.offset), length, inverted) else {
             return;
         };
-        let y = y + down.offset;
-        let Some(along) = crossing.along((x, y), length, inverted) else {
+        if crossing.clarity((x, y), &along, &down, inverted) < look.clarity {
             return;
-        };
-        let centre = place(
-            x as f32 + along.shift,
-            y as f32 + down.shift - down.offset as f32,
-        );
-        let module = (along.length * down.length) as f32;
-        let module = module.sqrt() / 7.0 * pixel;
+        }
+        let centre = place(x as f32 + along.shift, y as f32 + down.shift);
+        let side = ((along.length * down.length) as f32).sqrt();
+        let module = side / 7.0 * pixel;
         if self.claimed(centre, module, inverted) || self.refused.knows(centre, pixel) {
+            return;
+        }
+        let middle = (x + along.offset, y + down.offset);
+        if crossing.diagonals(middle, side, inverted) > 3.0 * look.roughness * look.roughness {
             return;
         }
         self.work.measured += 1;
@@ -258,123 +261,5 @@ impl Refused {
 
     fn forget(&mut self) {
         self.ring = [NOWHERE; 128];
-    }
-}
-
-/// A level as bits.
-#[derive(Debug, Default)]
-struct View {
-    rows: BitRows,
-    columns: BitColumns,
-}
-
-/// The same while its rows are scanned.
-struct Crossing<'a> {
-    rows: &'a BitRows,
-    columns: &'a mut BitColumns,
-}
-
-/// A line through the core of a finder pattern.
-struct Cross {
-    /// Sum of the five runs.
-    length: i32,
-    /// From where it was crossed to the middle of the core, in whole pixels …
-    offset: i32,
-    /// … and in halves.
-    shift: f32,
-}
-
-impl Crossing<'_> {
-    /// The five runs up and down through (`x`, `y`), if they are those of a finder
-    /// pattern about `length` pixels long.
-    fn down(&mut self, (x, y): (i32, i32), length: i32, inverted: bool) -> Option<Cross> {
-        if self.rows.dark(x, y)? == inverted {
-            return None;
-        }
-        let reach = Cross::reach(length);
-        let column = self
-            .columns
-            .column(self.rows, x as usize, y as usize, reach);
-        Cross::through(&column, y as usize, self.rows.height(), length, inverted)
-    }
-
-    /// The five runs left and right, likewise.
-    fn along(&self, (x, y): (i32, i32), length: i32, inverted: bool) -> Option<Cross> {
-        if self.rows.dark(x, y)? == inverted {
-            return None;
-        }
-        let row = self.rows.row(y as usize);
-        Cross::through(row, x as usize, self.rows.width(), length, inverted)
-    }
-}
-
-impl Cross {
-    /// How long the core to one side and a ring may be at most: one may have
-    /// melted into what is around.
-    fn limits(length: i32) -> (usize, usize) {
-        ((length * 3 / 4 + 2) as usize, (length * 2 / 5 + 2) as usize)
-    }
-
-    /// How far an arm of the cross reaches at most.
-    fn reach(length: i32) -> usize {
-        let (core, ring) = Self::limits(length);
-        core + 2 * ring + 3
-    }
-
-    /// The runs of `line`, `end` long, to both sides of `at`, which is in the core.
-    #[inline]
-    fn through(
-        line: &(impl Line + ?Sized),
-        at: usize,
-        end: usize,
-        length: i32,
-        inverted: bool,
-    ) -> Option<Self> {
-        let (core, ring) = Self::limits(length);
-        let limits = [core, ring, ring];
-        let mut forth = [0; 3];
-        let mut from = at + 1;
-        for (index, run) in forth.iter_mut().enumerate() {
-            let dark = inverted != (index != 1);
-            let most = (limits[index] + 1).min(end - from);
-            *run = run_forth(line, from, most, dark);
-            from += *run;
-            // The rim of the picture may cut the outer ring.
-            if *run > limits[index] || (index < 2 && from == end) {
-                return None;
-            }
-        }
-        let mut back = [0; 3];
-        let mut to = at;
-        for (index, run) in back.iter_mut().enumerate() {
-            let dark = inverted != (index != 1);
-            let most = (limits[index] + 1).min(to);
-            *run = run_back(line, to, most, dark);
-            to -= *run;
-            if *run > limits[index] || (index < 2 && to == 0) {
-                return None;
-            }
-        }
-        Self::of(
-            forth.map(|run| run as i32),
-            back.map(|run| run as i32),
-            length,
-        )
-    }
-
-    fn of(forth: [i32; 3], back: [i32; 3], length: i32) -> Option<Self> {
-        let core = forth[0] + back[0] + 1;
-        let runs = [back[2], back[1], core, forth[1], forth[2]];
-        let sum: i32 = runs.iter().sum();
-        // Seen at a slant, one side may be shorter by half and more.
-        if sum > 3 * length + 3 || length > 3 * sum + 3 || !is_finder(runs, 12) {
-            return None;
-        }
-        let shift = (forth[0] - back[0]) as f32 / 2.0;
-        Some(Self {
-            length: sum,
-            offset: shift as i32,
-            shift,
-        })
     }
 }
