@@ -14,6 +14,7 @@ pub struct Pass {
     window: Window,
     least: i32,
     contrast: f32,
+    clarity: f32,
     roughness: f32,
 }
 
@@ -27,6 +28,7 @@ pub const PASSES: [Pass; 2] = [
         },
         least: 14,
         contrast: 20.0,
+        clarity: 0.2,
         roughness: 0.5,
     },
     Pass {
@@ -36,6 +38,7 @@ pub const PASSES: [Pass; 2] = [
         },
         least: 12,
         contrast: 8.0,
+        clarity: 0.1,
         roughness: 0.65,
     },
 ];
@@ -116,6 +119,7 @@ impl Sweep {
                 last: level + 1 == levels,
                 least: pass.least,
                 contrast: pass.contrast,
+                clarity: pass.clarity,
                 roughness: pass.roughness,
             };
             self.finders

@@ -7,6 +7,8 @@
 //! square from every direction. Grouping three of them to a symbol is the work
 //! of [`group`].
 
+mod bits;
+mod cross;
 mod group;
 mod runs;
 mod scan;

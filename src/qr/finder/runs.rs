@@ -37,62 +37,32 @@ fn may_be_finder([a, b, c, d, e]: [i32; 5], least: i32) -> bool {
     c >= b && c >= d && a > 0 && is_finder([a, b, c, d, e], least)
 }
 
-/// A row of pixels as bits, dark 1, in words of 64.
-#[derive(Debug, Default)]
-pub struct BitRow {
-    dark: Vec<u8>,
-    words: Vec<u64>,
-}
-
-impl BitRow {
-    /// Compares `pixels` with `limits`, value by value: dark is less.
-    pub fn fill(&mut self, pixels: &[u8], limits: &[u8]) {
-        let width = pixels.len();
-        let words = width.div_ceil(64);
-        self.dark.resize(words * 64, 0);
-        self.dark[width..].fill(0);
-        for ((dark, &pixel), &limit) in self.dark.iter_mut().zip(pixels).zip(limits) {
-            *dark = u8::from(pixel < limit);
-        }
-        self.words.clear();
-        self.words
-            .extend(self.dark.as_chunks::<64>().0.iter().map(|chunk| {
-                let mut word = 0;
-                for (byte, eight) in chunk.as_chunks::<8>().0.iter().enumerate() {
-                    // Gathers the low bits of eight bytes in the top byte.
-                    let bits = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-                    word |= bits << (8 * byte);
-                }
-                word
-            }));
-    }
-
-    /// Calls `found(end, runs, dark)` for each five runs that may be a finder
-    /// pattern: `end` is where the last one ends, `dark` its colour.
-    #[inline]
-    pub fn for_each_candidate(&self, least: i32, mut found: impl FnMut(i32, [i32; 5], bool)) {
-        let mut runs = [0i32; 5];
-        let (mut start, mut carry, mut colour) = (0i32, 0u64, false);
-        for (index, &word) in self.words.iter().enumerate() {
-            let mut changes = word ^ (word << 1 | carry);
-            carry = word >> 63;
-            while changes != 0 {
-                let at = index as i32 * 64 + changes.trailing_zeros() as i32;
-                changes &= changes - 1;
-                runs = [runs[1], runs[2], runs[3], runs[4], at - start];
-                start = at;
-                if may_be_finder(runs, least) {
-                    found(at, runs, colour);
-                }
-                colour = !colour;
-            }
-        }
-        if colour {
-            let end = self.words.len() as i32 * 64;
-            runs = [runs[1], runs[2], runs[3], runs[4], end - start];
+/// Calls `found(end, runs, dark)` for each five runs of `words`, a row as bits,
+/// that may be a finder pattern: `end` is where the last one ends, `dark` its
+/// colour.
+#[inline]
+pub fn for_each_candidate(words: &[u64], least: i32, mut found: impl FnMut(i32, [i32; 5], bool)) {
+    let mut runs = [0i32; 5];
+    let (mut start, mut carry, mut colour) = (0i32, 0u64, false);
+    for (index, &word) in words.iter().enumerate() {
+        let mut changes = word ^ (word << 1 | carry);
+        carry = word >> 63;
+        while changes != 0 {
+            let at = index as i32 * 64 + changes.trailing_zeros() as i32;
+            changes &= changes - 1;
+            runs = [runs[1], runs[2], runs[3], runs[4], at - start];
+            start = at;
             if may_be_finder(runs, least) {
-                found(end, runs, colour);
+                found(at, runs, colour);
             }
+            colour = !colour;
+        }
+    }
+    if colour {
+        let end = words.len() as i32 * 64;
+        runs = [runs[1], runs[2], runs[3], runs[4], end - start];
+        if may_be_finder(runs, least) {
+            found(end, runs, colour);
         }
     }
 }
@@ -140,17 +110,23 @@ mod tests {
         for dark in [60..63, 66..75, 78..81] {
             pixels[dark].fill(20);
         }
-        let mut row = BitRow::default();
-        row.fill(&pixels, &[100; 150]);
+        let words = |dark: fn(u8) -> bool| -> Vec<u64> {
+            let word = |pixels: &[u8]| {
+                let bits = pixels.iter().enumerate();
+                bits.fold(0, |word, (i, &pixel)| word | u64::from(dark(pixel)) << i)
+            };
+            pixels.chunks(64).map(word).collect()
+        };
         let mut seen = Vec::new();
-        row.for_each_candidate(14, |end, runs, dark| seen.push((end, runs, dark)));
+        for_each_candidate(&words(|pixel| pixel < 100), 14, |end, runs, dark| {
+            seen.push((end, runs, dark))
+        });
         assert_eq!(seen, [(81, [3, 3, 9, 3, 3], true)]);
-        let inverted: Vec<u8> = pixels.iter().map(|p| 255 - p).collect();
-        row.fill(&inverted, &[100; 150]);
         seen.clear();
-        row.for_each_candidate(14, |end, runs, dark| seen.push((end, runs, dark)));
+        for_each_candidate(&words(|pixel| pixel >= 100), 14, |end, runs, dark| {
+            seen.push((end, runs, dark))
+        });
         assert_eq!(seen, [(81, [3, 3, 9, 3, 3], false)]);
-        row.fill(&[], &[]);
-        row.for_each_candidate(14, |_, _, _| panic!("nothing is there"));
+        for_each_candidate(&[], 14, |_, _, _| panic!("nothing is there"));
     }
 }

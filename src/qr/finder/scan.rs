@@ -1,7 +1,8 @@
 //! The scan of a level for finder patterns: rows, crosses, shape.
 
 use super::FinderPattern;
-use super::runs::{BitRow, is_finder};
+use super::cross::{Crossing, View};
+use super::runs::for_each_candidate;
 use super::shape::Measure;
 use crate::frame::Luma;
 use crate::geometry::Point;
@@ -44,6 +45,9 @@ pub struct Look {
     pub least: i32,
     /// Least grey levels between light and dark.
     pub contrast: f32,
+    /// Least share of the whole range of a cross that lies between its light and
+    /// its dark runs.
+    pub clarity: f32,
     /// Most roughness: see [`FinderPattern::roughness`].
     pub roughness: f32,
 }
@@ -56,8 +60,7 @@ pub struct Finders {
     bins: Vec<u32>,
     columns: usize,
     rows: usize,
-    limits: Vec<u8>,
-    bits: BitRow,
+    view: View,
     measure: Measure,
     refused: Refused,
     room: usize,
@@ -94,11 +97,10 @@ impl Finders {
         let Some(sampler) = Sampler::new(luma, level) else {
             return;
         };
-        let mut limits = std::mem::take(&mut self.limits);
-        let mut bits = std::mem::take(&mut self.bits);
-        limits.resize(luma.width(), 0);
+        // Taken out, so that what crosses may note what it finds.
+        let mut view = std::mem::take(&mut self.view);
+        let (rows, mut crossing) = view.build(luma, threshold);
         let longest = if look.last { i32::MAX } else { LONGEST };
-        let view = View { luma, threshold };
         self.refused.forget();
         self.room = (self.found.len() + MOST_ON_LEVEL).min(MOST_FINDERS);
         let least_contrast = (0.75 * look.contrast) as i32;
@@ -110,13 +112,9 @@ impl Finders {
                     break;
                 }
                 tiles = y / TILE;
-                for (limits, &tile) in limits.chunks_mut(TILE).zip(threshold.row(tiles)) {
-                    limits.fill(tile);
-                }
             }
             let pixels = luma.row(y);
-            bits.fill(pixels, &limits);
-            bits.for_each_candidate(look.least, |end, runs, dark| {
+            for_each_candidate(rows.row(y), look.least, |end, runs, dark| {
                 let length: i32 = runs.iter().sum();
                 if length > longest || (!dark && !look.inverted) {
                     return;
@@ -134,17 +132,16 @@ impl Finders {
                 if contrast < least_contrast {
                     return;
                 }
-                self.consider(&view, &sampler, (x, y as i32), length, !dark, look);
+                self.consider(&mut crossing, &sampler, (x, y as i32), length, !dark, look);
             });
         }
-        self.limits = limits;
-        self.bits = bits;
+        self.view = view;
     }
 
     /// A row candidate with its middle at `x`, `y` of the level.
     fn consider(
         &mut self,
-        view: &View<'_>,
+        crossing: &mut Crossing<'_>,
         sampler: &Sampler<'_>,
         (x, y): (i32, i32),
         length: i32,
@@ -154,26 +151,29 @@ impl Finders {
         let pixel = sampler.pixel();
         let place = |x: f32, y: f32| Point::new((x + 0.5) * pixel, (y + 0.5) * pixel);
         let module = length as f32 / 7.0 * pixel;
+        self.work.crossed += 1;
+        let Some(down) = crossing.down((x, y), length, inverted) else {
+            return;
+        };
         if self.found.len() >= self.room
             || self.claimed(place(x as f32, y as f32), module, inverted)
         {
             return;
         }
-        self.work.crossed += 1;
-        let Some(down) = view.down((x, y), length, inverted) else {
+        let Some(along) = crossing.along((x, y + down.offset), length, inverted) else {
             return;
         };
-        let y = y + down.offset;
-        let Some(along) = view.along((x, y), length, inverted) else {
+        if crossing.clarity((x, y), &along, &down, inverted) < look.clarity {
             return;
-        };
-        let centre = place(
-            x as f32 + along.shift,
-            y as f32 + down.shift - down.offset as f32,
-        );
-        let module = (along.length * down.length) as f32;
-        let module = module.sqrt() / 7.0 * pixel;
+        }
+        let centre = place(x as f32 + along.shift, y as f32 + down.shift);
+        let side = ((along.length * down.length) as f32).sqrt();
+        let module = side / 7.0 * pixel;
         if self.claimed(centre, module, inverted) || self.refused.knows(centre, pixel) {
+            return;
+        }
+        let middle = (x + along.offset, y + down.offset);
+        if crossing.diagonals(middle, side, inverted) > 3.0 * look.roughness * look.roughness {
             return;
         }
         self.work.measured += 1;
@@ -261,120 +261,5 @@ impl Refused {
 
     fn forget(&mut self) {
         self.ring = [NOWHERE; 128];
-    }
-}
-
-/// A level with its threshold.
-struct View<'a> {
-    luma: Luma<'a>,
-    threshold: &'a Threshold,
-}
-
-/// A line through the core of a finder pattern.
-struct Cross {
-    /// Sum of the five runs.
-    length: i32,
-    /// From where it was crossed to the middle of the core, in whole pixels …
-    offset: i32,
-    /// … and in halves.
-    shift: f32,
-}
-
-impl View<'_> {
-    fn dark(&self, x: i32, y: i32) -> Option<bool> {
-        let (x, y) = (usize::try_from(x).ok()?, usize::try_from(y).ok()?);
-        (x < self.luma.width() && y < self.luma.height())
-            .then(|| self.luma.at(x, y) < self.threshold.tile(x / TILE, y / TILE))
-    }
-
-    /// Pixels from (`x`, `y`), exclusive, in three runs: core, ring, ring. At most
-    /// `limits` of the core and of a ring: one may have melted into what is around.
-    /// The way is a constant: so most of what finds the next pixel is one, too.
-    #[inline]
-    fn arm<const DX: isize, const DY: isize>(
-        &self,
-        (x, y): (i32, i32),
-        limits: (i32, i32),
-        inverted: bool,
-    ) -> Option<[i32; 3]> {
-        let (mut x, mut y) = (usize::try_from(x).ok()?, usize::try_from(y).ok()?);
-        let mut room = match (DX, DY) {
-            (1, _) => self.luma.width().checked_sub(x + 1)?,
-            (-1, _) => x,
-            (_, 1) => self.luma.height().checked_sub(y + 1)?,
-            _ => y,
-        };
-        let bytes = self.luma.bytes();
-        let step = DX + DY * self.luma.stride() as isize;
-        let mut index = (y * self.luma.stride() + x).wrapping_add_signed(step);
-        (x, y) = (x.wrapping_add_signed(DX), y.wrapping_add_signed(DY));
-        let mut run = |colour: bool, limit: i32| {
-            let mut length = 0;
-            while room > 0 && (bytes[index] < self.threshold.tile(x / TILE, y / TILE)) == colour {
-                length += 1;
-                if length > limit {
-                    return None;
-                }
-                room -= 1;
-                index = index.wrapping_add_signed(step);
-                (x, y) = (x.wrapping_add_signed(DX), y.wrapping_add_signed(DY));
-            }
-            Some((length, room > 0))
-        };
-        let (core, true) = run(!inverted, limits.0)? else {
-            return None;
-        };
-        let (light, true) = run(inverted, limits.1)? else {
-            return None;
-        };
-        // The rim of the picture may cut the outer ring.
-        let (dark, _) = run(!inverted, limits.1)?;
-        Some([core, light, dark])
-    }
-
-    /// The five runs up and down through (`x`, `y`), if they are those of a finder
-    /// pattern about `length` pixels long.
-    fn down(&self, at: (i32, i32), length: i32, inverted: bool) -> Option<Cross> {
-        if self.dark(at.0, at.1)? == inverted {
-            return None;
-        }
-        let limits = Cross::limits(length);
-        let forth = self.arm::<0, 1>(at, limits, inverted)?;
-        let back = self.arm::<0, -1>(at, limits, inverted)?;
-        Cross::of(forth, back, length)
-    }
-
-    /// The five runs left and right, likewise.
-    fn along(&self, at: (i32, i32), length: i32, inverted: bool) -> Option<Cross> {
-        if self.dark(at.0, at.1)? == inverted {
-            return None;
-        }
-        let limits = Cross::limits(length);
-        let forth = self.arm::<1, 0>(at, limits, inverted)?;
-        let back = self.arm::<-1, 0>(at, limits, inverted)?;
-        Cross::of(forth, back, length)
-    }
-}
-
-impl Cross {
-    /// How long the core to one side and a ring may be at most.
-    fn limits(length: i32) -> (i32, i32) {
-        (length * 3 / 4 + 2, length * 2 / 5 + 2)
-    }
-
-    fn of(forth: [i32; 3], back: [i32; 3], length: i32) -> Option<Self> {
-        let core = forth[0] + back[0] + 1;
-        let runs = [back[2], back[1], core, forth[1], forth[2]];
-        let sum: i32 = runs.iter().sum();
-        // Seen at a slant, one side may be shorter by half and more.
-        if sum > 3 * length + 3 || length > 3 * sum + 3 || !is_finder(runs, 12) {
-            return None;
-        }
-        let shift = (forth[0] - back[0]) as f32 / 2.0;
-        Some(Self {
-            length: sum,
-            offset: shift as i32,
-            shift,
-        })
     }
 }

@@ -333,6 +333,7 @@ mod tests {
         last: false,
         least: 14,
         contrast: 20.0,
+        clarity: 0.2,
         roughness: 0.5,
     };
 

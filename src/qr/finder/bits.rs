@@ -1,0 +1,308 @@
+//! A level as bits, dark 1: rows in words of 64 pixels, and columns likewise.
+//!
+//! With both at hand the length of a run, along a row or down a column, is the
+//! count of zeros at the end of a word, not a walk from pixel to pixel: what
+//! crosses the many candidates that texture gives costs next to nothing.
+
+use crate::frame::Luma;
+use crate::optics::{TILE, Threshold};
+
+/// Pixels in a word.
+const WORD: usize = 64;
+
+/// The rows of a level.
+#[derive(Debug, Default)]
+pub struct BitRows {
+    words: Vec<u64>,
+    limits: Vec<u8>,
+    across: usize,
+    width: usize,
+    height: usize,
+}
+
+impl BitRows {
+    /// Compares each pixel of `luma` with the threshold of its tile.
+    pub fn build(&mut self, luma: Luma<'_>, threshold: &Threshold) {
+        (self.width, self.height) = (luma.width(), luma.height());
+        self.across = self.width.div_ceil(WORD);
+        self.words.resize(self.across * self.height, 0);
+        self.limits.resize(self.across * WORD, 0);
+        self.limits[self.width..].fill(0);
+        for tiles in 0..self.height.div_ceil(TILE) {
+            let rows = tiles * TILE..((tiles + 1) * TILE).min(self.height);
+            let words = &mut self.words[rows.start * self.across..rows.end * self.across];
+            let thresholds = threshold.row(tiles);
+            if thresholds.iter().all(|&tile| tile == 0) {
+                words.fill(0);
+                continue;
+            }
+            let limits = &mut self.limits[..self.width];
+            for (limits, &tile) in limits.chunks_mut(TILE).zip(thresholds) {
+                limits.fill(tile);
+            }
+            for (y, words) in rows.zip(words.chunks_exact_mut(self.across)) {
+                fill(luma.row(y), &self.limits, words);
+            }
+        }
+    }
+
+    /// Row `y`. Beyond the last pixel all is light.
+    #[inline]
+    pub fn row(&self, y: usize) -> &[u64] {
+        &self.words[y * self.across..][..self.across]
+    }
+
+    /// Is the pixel at `x`, `y` dark? `None` outside the level.
+    #[inline]
+    pub fn dark(&self, x: i32, y: i32) -> Option<bool> {
+        let (x, y) = (usize::try_from(x).ok()?, usize::try_from(y).ok()?);
+        (x < self.width && y < self.height)
+            .then(|| self.words[y * self.across + x / WORD] >> (x % WORD) & 1 != 0)
+    }
+
+    /// Pixels a row.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Rows.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+}
+
+/// Dark is less than the limit. `limits` is padded to whole words with 0.
+fn fill(pixels: &[u8], limits: &[u8], words: &mut [u64]) {
+    let (limits, _) = limits.as_chunks::<WORD>();
+    let (whole, rest) = pixels.as_chunks::<WORD>();
+    for ((word, pixels), limits) in words.iter_mut().zip(whole).zip(limits) {
+        *word = darker(pixels, limits);
+    }
+    if let (Some(word), Some(limits)) = (words.get_mut(whole.len()), limits.get(whole.len())) {
+        let mut padded = [0; WORD];
+        padded[..rest.len()].copy_from_slice(rest);
+        *word = darker(&padded, limits);
+    }
+}
+
+/// One bit for each pixel that is less than its limit.
+#[inline]
+fn darker(pixels: &[u8; WORD], limits: &[u8; WORD]) -> u64 {
+    let mut dark = [0u8; WORD];
+    for ((dark, &pixel), &limit) in dark.iter_mut().zip(pixels).zip(limits) {
+        *dark = u8::from(pixel < limit);
+    }
+    let mut word = 0;
+    for (byte, eight) in dark.as_chunks::<8>().0.iter().enumerate() {
+        // Gathers the low bits of eight bytes in the top byte.
+        let bits = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        word |= bits << (8 * byte);
+    }
+    word
+}
+
+/// The columns of a level, turned from its rows in blocks of 64 by 64 pixels when
+/// they are first asked for: most of a frame never is.
+#[derive(Debug, Default)]
+pub struct BitColumns {
+    words: Vec<u64>,
+    turned: Vec<bool>,
+    down: usize,
+}
+
+impl BitColumns {
+    /// Forgets the columns; those of `rows` are next.
+    pub fn start(&mut self, rows: &BitRows) {
+        self.down = rows.height.div_ceil(WORD);
+        let blocks = self.down * rows.across;
+        self.words.resize(blocks * WORD, 0);
+        self.turned.clear();
+        self.turned.resize(blocks, false);
+    }
+
+    /// Column `x` about row `y`: the words that hold the rows from `reach` above to
+    /// `reach` below are those of the level, others may be stale.
+    #[inline]
+    pub fn column(&mut self, rows: &BitRows, x: usize, y: usize, reach: usize) -> Column<'_> {
+        let across = x / WORD;
+        let first = across * self.down;
+        let last = ((y + reach) / WORD).min(self.down - 1);
+        for down in y.saturating_sub(reach) / WORD..=last {
+            if !self.turned[first + down] {
+                self.turn(rows, across, down);
+            }
+        }
+        Column {
+            words: &self.words[first * WORD..(first + self.down) * WORD],
+            x: x % WORD,
+        }
+    }
+
+    #[cold]
+    fn turn(&mut self, rows: &BitRows, across: usize, down: usize) {
+        let block = across * self.down + down;
+        self.turned[block] = true;
+        let mut square = [0; WORD];
+        let lines = rows.words[down * WORD * rows.across..].chunks_exact(rows.across);
+        for (word, row) in square.iter_mut().zip(lines) {
+            *word = row[across];
+        }
+        transpose(&mut square);
+        self.words[block * WORD..][..WORD].copy_from_slice(&square);
+    }
+}
+
+/// Turns 64 by 64 bits: quarters change places, then quarters of quarters.
+fn transpose(square: &mut [u64; WORD]) {
+    let mut mask = u64::MAX >> 32;
+    let mut half = WORD / 2;
+    while half > 0 {
+        for pair in square.chunks_exact_mut(2 * half) {
+            let (upper, lower) = pair.split_at_mut(half);
+            for (upper, lower) in upper.iter_mut().zip(lower) {
+                let swap = (*upper >> half ^ *lower) & mask;
+                *upper ^= swap << half;
+                *lower ^= swap;
+            }
+        }
+        half /= 2;
+        mask ^= mask << half;
+    }
+}
+
+/// A line of bits, in words.
+pub trait Line {
+    /// Word `index` of the line.
+    fn word(&self, index: usize) -> u64;
+}
+
+/// A column: 64 columns lie side by side.
+pub struct Column<'a> {
+    words: &'a [u64],
+    x: usize,
+}
+
+impl Line for Column<'_> {
+    #[inline]
+    fn word(&self, index: usize) -> u64 {
+        self.words[index * WORD + self.x]
+    }
+}
+
+impl Line for [u64] {
+    #[inline]
+    fn word(&self, index: usize) -> u64 {
+        self[index]
+    }
+}
+
+/// How many bits from `from` on, at most `most`, are like `dark`.
+#[inline]
+pub fn run_forth(line: &(impl Line + ?Sized), from: usize, most: usize, dark: bool) -> usize {
+    if most == 0 {
+        return 0;
+    }
+    let same = if dark { u64::MAX } else { 0 };
+    let mut index = from / WORD;
+    let mut other = (line.word(index) ^ same) >> (from % WORD);
+    let mut length = 0;
+    let mut room = WORD - from % WORD;
+    while other == 0 {
+        length += room;
+        if length >= most {
+            return most;
+        }
+        index += 1;
+        room = WORD;
+        other = line.word(index) ^ same;
+    }
+    (length + other.trailing_zeros() as usize).min(most)
+}
+
+/// How many bits before `from`, at most `most`, are like `dark`.
+#[inline]
+pub fn run_back(line: &(impl Line + ?Sized), from: usize, most: usize, dark: bool) -> usize {
+    if most == 0 {
+        return 0;
+    }
+    let same = if dark { u64::MAX } else { 0 };
+    let mut index = (from - 1) / WORD;
+    let mut room = (from - 1) % WORD + 1;
+    let mut other = (line.word(index) ^ same) << (WORD - room);
+    let mut length = 0;
+    while other == 0 {
+        length += room;
+        if length >= most {
+            return most;
+        }
+        index -= 1;
+        room = WORD;
+        other = line.word(index) ^ same;
+    }
+    (length + other.leading_zeros() as usize).min(most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::optics::Window;
+    use proptest::prelude::*;
+
+    /// A level of random structure, as bits and as pixels.
+    fn level(width: usize, height: usize, seed: u64) -> (Vec<u8>, Threshold) {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let cell = random.usize(1..9);
+        let knots: Vec<u8> = (0..4096).map(|_| random.u8(..)).collect();
+        let pixel = |i: usize| knots[(i % width / cell + i / width / cell * 61) % 4096];
+        let pixels: Vec<u8> = (0..width * height).map(pixel).collect();
+        let (half_width, half_height) = (width / 2, height / 2);
+        let half: Vec<u8> = (0..half_width * half_height)
+            .map(|_| random.u8(..))
+            .collect();
+        let half = Luma::new(&half, half_width, half_height, half_width).expect("fits");
+        let mut threshold = Threshold::default();
+        let window = Window {
+            radius: 1,
+            floor: 20,
+        };
+        threshold.build(width, height, half, window);
+        (pixels, threshold)
+    }
+
+    proptest! {
+        #[test]
+        fn bits_and_runs_are_those_of_the_pixels(
+            width in 1usize..200,
+            height in 1usize..200,
+            seed in any::<u64>(),
+        ) {
+            let (pixels, threshold) = level(width, height, seed);
+            let luma = Luma::new(&pixels, width, height, width).expect("fits");
+            let dark = |x: usize, y: usize| {
+                luma.at(x, y) < threshold.tile(x / TILE, y / TILE)
+            };
+            let (mut rows, mut columns) = (BitRows::default(), BitColumns::default());
+            rows.build(luma, &threshold);
+            columns.start(&rows);
+            let mut random = fastrand::Rng::with_seed(seed);
+            for _ in 0..40 {
+                let (x, y) = (random.usize(..width), random.usize(..height));
+                prop_assert_eq!(run_forth(rows.row(y), width, 0, true), 0);
+                prop_assert_eq!(rows.dark(x as i32, y as i32), Some(dark(x, y)));
+                let colour = random.bool();
+                let count = |places: &mut dyn Iterator<Item = (usize, usize)>| {
+                    places.take_while(|&(x, y)| dark(x, y) == colour).count()
+                };
+                let right = count(&mut (x..width).map(|x| (x, y)));
+                prop_assert_eq!(run_forth(rows.row(y), x, width - x, colour), right);
+                let left = count(&mut (0..x).rev().map(|x| (x, y)));
+                prop_assert_eq!(run_back(rows.row(y), x, x, colour), left);
+                let column = columns.column(&rows, x, y, height);
+                let down = count(&mut (y..height).map(|y| (x, y)));
+                prop_assert_eq!(run_forth(&column, y, height - y, colour), down);
+                let up = count(&mut (0..y).rev().map(|y| (x, y)));
+                prop_assert_eq!(run_back(&column, y, y, colour), up);
+            }
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Crosses: the column, the row and the diagonals through what a row scan takes
+//! for the core of a finder pattern.
+//!
+//! Texture gives many candidates, so this goes from cheap to dear: runs counted
+//! in bits, then how far light and dark lie apart in grey, then the diagonals.
+
+use super::bits::{BitColumns, BitRows, Line, run_back, run_forth};
+use super::runs::is_finder;
+use crate::frame::Luma;
+use crate::optics::Threshold;
+
+/// A level as bits, and the memory for them.
+#[derive(Debug, Default)]
+pub struct View {
+    rows: BitRows,
+    columns: BitColumns,
+}
+
+impl View {
+    /// The rows of a level, and what crosses them.
+    pub fn build<'a>(
+        &'a mut self,
+        luma: Luma<'a>,
+        threshold: &Threshold,
+    ) -> (&'a BitRows, Crossing<'a>) {
+        self.rows.build(luma, threshold);
+        self.columns.start(&self.rows);
+        let Self { rows, columns } = self;
+        (
+            rows,
+            Crossing {
+                luma,
+                rows,
+                columns,
+            },
+        )
+    }
+}
+
+/// A level whose candidates are crossed.
+pub struct Crossing<'a> {
+    luma: Luma<'a>,
+    rows: &'a BitRows,
+    columns: &'a mut BitColumns,
+}
+
+/// A line through the core of a finder pattern.
+pub struct Cross {
+    /// Sum of the five runs.
+    pub length: i32,
+    /// From where it was crossed to the middle of the core, in whole pixels …
+    pub offset: i32,
+    /// … and in halves.
+    pub shift: f32,
+    /// Core, light ring and dark ring after the pixel where it was crossed …
+    forth: [i32; 3],
+    /// … and before it.
+    back: [i32; 3],
+}
+
+impl Crossing<'_> {
+    /// The five runs up and down through (`x`, `y`), if they are those of a finder
+    /// pattern about `length` pixels long.
+    pub fn down(&mut self, (x, y): (i32, i32), length: i32, inverted: bool) -> Option<Cross> {
+        if self.rows.dark(x, y)? == inverted {
+            return None;
+        }
+        let reach = Cross::reach(length);
+        let (x, y) = (x as usize, y as usize);
+        let column = self.columns.column(self.rows, x, y, reach);
+        Cross::through(&column, y, self.rows.height(), length, inverted)
+    }
+
+    /// The five runs left and right, likewise.
+    pub fn along(&self, (x, y): (i32, i32), length: i32, inverted: bool) -> Option<Cross> {
+        if self.rows.dark(x, y)? == inverted {
+            return None;
+        }
+        let (x, y) = (x as usize, y as usize);
+        Cross::through(self.rows.row(y), x, self.rows.width(), length, inverted)
+    }
+
+    /// How clearly the rings of a cross part: from the lightest place of its
+    /// darkest dark run .. as a share of the range of them all.
+    pub fn clarity(&self, (x, y): (i32, i32), along: &Cross, down: &Cross, inverted: bool) -> f32 {
+        let bytes = self.luma.bytes();
+        let stride = self.luma.stride();
+        let flip = if inverted { u8::MAX } else { 0 };
+        let (mut lightest, mut least_light) = (0, u8::MAX);
+        let (mut darkest, mut least_dark) = (u8::MAX, 0);
+        let mut follow = |start: (i32, i32), step: isize, arm: &[i32; 3]| {
+            let mut index = start.1 as usize * stride + start.0 as usize;
+            for (ring, &run) in arm.iter().enumerate() {
+                // The pixel where it was crossed belongs to the core of both arms.
+                let run = if ring == 0 { run + 1 } else { run };
+                let (mut low, mut high) = (u8::MAX, 0);
+                for _ in 0..run {
+                    let grey = bytes[index] ^ flip;
+                    (low, high) = (low.min(grey), high.max(grey));
+                    index = index.wrapping_add_signed(step);
+                }
+                if ring == 1 {
+                    lightest = lightest.max(high);
+                    least_light = least_light.min(high);
+                } else {
+                    darkest = darkest.min(low);
+                    least_dark = least_dark.max(low);
+                }
+            }
+        };
+        follow((x, y), stride as isize, &down.forth);
+        follow((x, y), -(stride as isize), &down.back);
+        follow((x, y + down.offset), 1, &along.forth);
+        follow((x, y + down.offset), -1, &along.back);
+        let range = f32::from(lightest) - f32::from(darkest);
+        (f32::from(least_light) - f32::from(least_dark)) / range.max(1.0)
+    }
+
+    /// How far the rings are from 3:5:7 along the four halves of the diagonals
+    /// through (`x`, `y`): the sum of the squares, in modules. Infinite if fewer
+    /// than two show rings. `side` is the pattern's side in pixels.
+    pub fn diagonals(&self, (x, y): (i32, i32), side: f32, inverted: bool) -> f32 {
+        /// A step along a diagonal, in pixels.
+        const STEP: f32 = std::f32::consts::SQRT_2;
+        /// What rounding may add up to, in pixels.
+        const ROUNDING: f32 = 1.0;
+        let module = side / 7.0;
+        let most = (3.0 * module) as i32 + 4;
+        let mut sum = 0.0;
+        let mut rings = 0;
+        for (dx, dy) in [(1, 1), (-1, 1), (-1, -1), (1, -1)] {
+            let (mut x, mut y) = (x, y);
+            let runs: [i32; 3] = std::array::from_fn(|ring| {
+                let dark = inverted == (ring == 1);
+                let mut run = 0;
+                while run < most && self.rows.dark(x, y) == Some(dark) {
+                    (x, y, run) = (x + dx, y + dy, run + 1);
+                }
+                run
+            });
+            let core = (runs[0] as f32 - 0.5) * STEP;
+            let inner = core + runs[1] as f32 * STEP;
+            let one = (core + inner) / 4.0;
+            let off = (core - 1.5 * one).abs() - ROUNDING;
+            if runs.contains(&0)
+                || off > 0.7 * one
+                || core > 4.0 * module + ROUNDING
+                || inner > 5.5 * module + ROUNDING
+            {
+                sum += 0.25;
+                continue;
+            }
+            rings += 1;
+            let off = (2.0 * off + ROUNDING).max(0.0) / one;
+            sum += (off * off).min(2.0);
+        }
+        if rings < 2 { f32::INFINITY } else { sum }
+    }
+}
+
+impl Cross {
+    /// How long the core to one side and a ring may be at most: one may have
+    /// melted into what is around.
+    fn limits(length: i32) -> (usize, usize) {
+        ((length * 3 / 4 + 2) as usize, (length * 2 / 5 + 2) as usize)
+    }
+
+    /// How far an arm of the cross reaches at most.
+    fn reach(length: i32) -> usize {
+        let (core, ring) = Self::limits(length);
+        core + 2 * ring + 3
+    }
+
+    /// The runs of `line`, `end` long, to both sides of `at`, which is in the core.
+    #[inline]
+    fn through(
+        line: &(impl Line + ?Sized),
+        at: usize,
+        end: usize,
+        length: i32,
+        inverted: bool,
+    ) -> Option<Self> {
+        let (core, ring) = Self::limits(length);
+        let limits = [core, ring, ring];
+        let (mut forth, mut from) = ([0; 3], at + 1);
+        for (ring, run) in forth.iter_mut().enumerate() {
+            let dark = inverted == (ring == 1);
+            let most = (limits[ring] + 1).min(end - from);
+            let length = run_forth(line, from, most, dark);
+            from += length;
+            // The rim of the picture may cut the outer ring.
+            if length > limits[ring] || (ring < 2 && from == end) {
+                return None;
+            }
+            *run = length as i32;
+        }
+        let (mut back, mut to) = ([0; 3], at);
+        for (ring, run) in back.iter_mut().enumerate() {
+            let dark = inverted == (ring == 1);
+            let most = (limits[ring] + 1).min(to);
+            let length = run_back(line, to, most, dark);
+            to -= length;
+            if length > limits[ring] || (ring < 2 && to == 0) {
+                return None;
+            }
+            *run = length as i32;
+        }
+        let runs = [back[2], back[1], forth[0] + back[0] + 1, forth[1], forth[2]];
+        let sum: i32 = runs.iter().sum();
+        // Seen at a slant, one side may be shorter by half and more.
+        if sum > 3 * length + 3 || length > 3 * sum + 3 || !is_finder(runs, 12) {
+            return None;
+        }
+        let shift = (forth[0] - back[0]) as f32 / 2.0;
+        Some(Self {
+            length: sum,
+            offset: shift as i32,
+            shift,
+            forth,
+            back,
+        })
+    }
+}
