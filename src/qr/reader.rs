@@ -122,6 +122,7 @@ fn evidence(
     reads.codes.len() < options.max_codes
         && (nothing && luma.width() * luma.height() <= SMALL
             || unread.iter().any(|unread| !read(unread.corners.centre()))
+            || sweep.suspects()
             || hints.iter().any(|hint| !read(hint.corners.centre()))
             || sweep
                 .found()

@@ -51,6 +51,9 @@ const PATIENCE: u32 = 60;
 /// codes in three collections of photographs all but a few were among the first
 /// five triples, none behind the hundredth.
 const PATIENCE_PER_CODE: u32 = 40;
+/// For so many crossed rows texture may show one rough finder pattern, or one
+/// insistent place: a quarter of what frames of drawn belts took for each.
+const CROSSED_PER_CHANCE: u32 = 2600;
 /// What sampling and decoding a module costs, in units of work.
 const UNITS_PER_MODULE: usize = 20;
 /// Modules of at least this many pixels are sampled on a coarser level.
@@ -103,6 +106,16 @@ impl Sweep {
     /// The finder patterns so far, and whether each lies in a code that was read.
     pub fn found(&self) -> impl Iterator<Item = (&FinderPattern, bool)> {
         self.finders.found().iter().zip(self.used.iter().copied())
+    }
+
+    /// Is there more than texture gives: finder patterns outside of the codes that
+    /// were read or, if none was, places that row after row took for one?
+    pub fn suspects(&self) -> bool {
+        let work = &self.finders.work;
+        let unused = self.used.iter().filter(|used| !*used).count();
+        let used = unused < self.used.len();
+        let chance = (work.crossed / CROSSED_PER_CHANCE) as usize;
+        unused > chance || !used && work.insistent as usize > chance
     }
 
     /// Looks for finder patterns on all levels.

@@ -16,6 +16,13 @@ const PARTNERS: usize = 5;
 const LEGS: std::ops::Range<f32> = 10.0..200.0;
 /// Most that a partner may lie off a side's direction, as a tangent.
 const ASKEW: f32 = 0.45;
+/// Most that modules of one symbol may differ in size.
+const MOST_RATIO: f32 = 3.5;
+/// By how much more, in logarithms, two ends differ in the number of modules that
+/// they see between them than in the size of their modules: 4/3 by perspective
+/// (sizes fall with the distance as its power of 3/2, steps along the leg as its
+/// square), 2 on a cylinder.
+const SEEN_PER_SIZE: f32 = 1.5;
 /// Triples less plausible than this are dropped.
 const MOST_COST: f32 = 2.6;
 
@@ -91,8 +98,8 @@ impl Grouping {
                     break;
                 }
                 if one.inverted != other.inverted
-                    || one.module > 2.2 * other.module
-                    || other.module > 2.2 * one.module
+                    || one.module > MOST_RATIO * other.module
+                    || other.module > MOST_RATIO * one.module
                 {
                     continue;
                 }
@@ -100,10 +107,14 @@ impl Grouping {
                 else {
                     continue;
                 };
-                let modules = (near.modules + far.modules) / 2.0;
+                // Seen from either end by its own scale, a leg of n modules has
+                // n q and n / q of them: the mean is free of perspective.
+                let modules = (near.modules * far.modules).sqrt();
+                let seen = (near.modules / far.modules).ln();
+                let sizes = (other.module / one.module).ln();
                 let cost = near.askew.max(far.askew)
-                    + 1.5 * (near.modules / far.modules).ln().abs()
-                    + (one.module / other.module).ln().abs();
+                    + 0.6 * seen.abs()
+                    + (seen - SEEN_PER_SIZE * sizes).abs();
                 for (of, side, index) in [(i, here, j), (j, there, i)] {
                     keep(
                         &mut self.partners[usize::from(of)][side],
