@@ -25,6 +25,7 @@ pub const TUNING_KEYS: [&str; 18] = [
     "read.deadline-ms",
     "read.inverted",
     "read.max-codes",
+    "read.micro",
     "read.mirrored",
     "service.stats-s",
 ];
