@@ -57,15 +57,20 @@ impl Trial {
                 best = Some((grid, statistics));
             }
         }
-        if let Some((grid, statistics)) = best
-            && reads.unread.len() < MOST_UNREAD
-        {
-            reads.unread.push(Unread {
-                corners: grid.corners(),
-                reason: reason(&grid, &statistics),
-            });
+        if let Some((grid, statistics)) = best {
+            self.note_unread(&grid, &statistics, reads);
         }
         None
+    }
+
+    /// Tells of a symbol that was located and sampled but not read.
+    pub fn note_unread(&self, grid: &Grid, statistics: &Statistics, reads: &mut Reads) {
+        if reads.unread.len() < MOST_UNREAD {
+            reads.unread.push(Unread {
+                corners: grid.corners(),
+                reason: reason(grid, statistics),
+            });
+        }
     }
 
     /// Reads the symbol that lies under `grid` if it can, and says what was seen

@@ -10,17 +10,12 @@
 use super::{Kind, Proposal, Scene};
 use crate::geometry::{Homography, Point, Quad};
 use crate::qr::budget::Budget;
-use crate::qr::decode::{
-    Layout, ModuleKind, micro_format_place, micro_version_of, micro_word,
-};
+use crate::qr::decode::{Layout, ModuleKind, micro_format_place, micro_version_of, micro_word};
 use crate::qr::finder::FinderPattern;
-use crate::qr::grid::{Corner, Grid, Mesh, Timing};
+use crate::qr::grid::{Corner, Grid, Mesh, Statistics, Timing};
 use crate::qr::trial::Trial;
-use crate::qr::{Code, Modules, Reads};
+use crate::qr::{Code, Modules, Reads, Unread};
 
-/// Rougher finder patterns are left alone: a symbol this small that is blurred
-/// more than its finder pattern shows cannot be read anyway.
-const ROUGHEST: f32 = 0.4;
 /// Most finder patterns that are tried in one frame: together with [`Bounds`]
 /// this keeps false reads below one in 10^10 frames.
 const MOST: usize = 64;
@@ -98,7 +93,7 @@ impl Kind for Micro {
         self.candidates.clear();
         let explained = |at: Point| reads.codes.iter().any(|code| code.corners.contains(at));
         for (index, (finder, used)) in scene.sweep.found().enumerate() {
-            if !used && finder.roughness < ROUGHEST && !explained(finder.centre) {
+            if !used && !explained(finder.centre) {
                 self.candidates.push((index, *finder));
             }
         }
@@ -109,7 +104,7 @@ impl Kind for Micro {
             self.candidates.truncate(MOST);
         }
         for (index, (_, finder)) in self.candidates.iter().enumerate() {
-            let located = |unread: &crate::qr::Unread| unread.corners.contains(finder.centre);
+            let located = |unread: &Unread| unread.corners.contains(finder.centre);
             let promise = if reads.unread.iter().any(located) {
                 0.02
             } else if finder.roughness < 0.15 {
@@ -149,50 +144,113 @@ impl Kind for Micro {
             let Some(left) = corner.left() else {
                 continue;
             };
-            for side in sides(&upper, &left) {
-                if budget.is_spent() {
-                    return false;
-                }
-                let Some(mut grid) = corner.grid(side, &upper, &left) else {
-                    continue;
-                };
-                for polished in [false, true] {
-                    if polished {
-                        budget.spend(polish(&mut grid, &corner));
-                    }
-                    let Some(bounds) = BOUNDS.get((side - 11) / 2) else {
-                        continue;
-                    };
-                    if dark_around(&grid, &corner) > bounds.quiet {
-                        continue;
-                    }
-                    budget.spend(PER_MODULE * side * side);
-                    let (read, _) =
-                        trial.read_if(&grid, &sampler, scene.options, reads, vouched);
-                    if read {
-                        return true;
-                    }
-                }
+            let mut attempt = Attempt {
+                scene,
+                corner,
+                trial: &mut *trial,
+                budget: &mut *budget,
+                reads: &mut *reads,
+            };
+            if attempt.read(&upper, &left) {
+                return true;
             }
         }
         false
     }
 }
 
-/// Sides that two timing patterns may stand for: one where they agree, else both,
-/// the longer one first, since it is easier to lose one than to follow too far.
+/// A finder pattern with timing patterns to its right and below.
+struct Attempt<'a> {
+    scene: &'a Scene<'a>,
+    corner: Corner<'a>,
+    trial: &'a mut Trial,
+    budget: &'a mut Budget,
+    reads: &'a mut Reads,
+}
+
+impl Attempt<'_> {
+    /// Reads the symbol if it can.
+    fn read(&mut self, upper: &Timing, left: &Timing) -> bool {
+        for side in sides(upper, left) {
+            if self.budget.is_spent() {
+                return false;
+            }
+            let (Some(mut grid), Some(bounds)) = (
+                self.corner.grid(side, upper, left),
+                BOUNDS.get((side - 11) / 2),
+            ) else {
+                continue;
+            };
+            if !is_whole(&grid, &self.corner) {
+                continue;
+            }
+            let mut dark = dark_around(&grid, &self.corner);
+            // With the wrong side half of the places lie in the symbol.
+            if dark > side / 2 {
+                continue;
+            }
+            let mut seen = None;
+            if dark <= bounds.quiet {
+                let (read, statistics) = self.sample(&grid);
+                if read {
+                    return true;
+                }
+                seen = Some(statistics);
+            }
+            self.budget.spend(polish(&mut grid, &self.corner));
+            dark = dark_around(&grid, &self.corner);
+            if dark <= bounds.quiet {
+                let (read, statistics) = self.sample(&grid);
+                if read {
+                    return true;
+                }
+                seen = Some(statistics);
+            }
+            // Fourteen modules in turn dark and light, a quiet zone around.
+            if let Some(statistics) = seen
+                && side >= 15
+                && upper.length == side
+                && left.length == side
+            {
+                self.trial.note_unread(&grid, &statistics, self.reads);
+            }
+        }
+        false
+    }
+
+    fn sample(&mut self, grid: &Grid) -> (bool, Statistics) {
+        self.budget.spend(PER_MODULE * grid.side * grid.side);
+        let sampler = self.corner.sampler();
+        self.trial
+            .read_if(grid, sampler, self.scene.options, self.reads, vouched)
+    }
+}
+
+/// Sides that two timing patterns may stand for, the likelier ones first: where
+/// they agree, that one; where not, either has been lost early or followed into
+/// what lies beyond the symbol.
 fn sides(upper: &Timing, left: &Timing) -> impl Iterator<Item = usize> + use<> {
-    let (long, short) = (
-        upper.length.max(left.length),
-        upper.length.min(left.length),
-    );
-    let second = (short != long).then_some(short);
-    std::iter::once(long)
-        .chain(second)
+    let (long, short) = (upper.length.max(left.length), upper.length.min(left.length));
+    let others = [15, 13, 11]
+        .into_iter()
+        .filter(move |&side| side < long && side != short);
+    [short, long]
+        .into_iter()
+        .take(if short == long { 1 } else { 2 })
+        .chain(others)
         .filter(|&side| micro_version_of(side).is_some())
 }
 
-/// Dark places in the quiet zone around a symbol.
+/// Does all of the symbol lie in the picture, but for half a module?
+fn is_whole(grid: &Grid, corner: &Corner<'_>) -> bool {
+    let (near, far) = (0.5, grid.side as f32 - 0.5);
+    [(near, near), (far, near), (far, far), (near, far)]
+        .into_iter()
+        .all(|(x, y)| corner.contains(grid.mesh.map(x, y)))
+}
+
+/// Dark places in the quiet zone around a symbol. Beyond the rim of the picture
+/// there are none.
 fn dark_around(grid: &Grid, corner: &Corner<'_>) -> usize {
     let (near, far) = (-QUIET, grid.side as f32 + QUIET);
     let middle = corner.middle();
@@ -255,9 +313,7 @@ fn vouched(modules: &Modules, code: &Code, risk: f64) -> bool {
 /// Moves the corners of a grid, the one in the finder pattern excepted, to where
 /// modules are most distinct. Gives the units of work that it took.
 fn polish(grid: &mut Grid, corner: &Corner<'_>) -> usize {
-    let Some(layout) =
-        micro_version_of(grid.side).and_then(Layout::of_micro)
-    else {
+    let Some(layout) = micro_version_of(grid.side).and_then(Layout::of_micro) else {
         return 0;
     };
     let mut best = (grid.corners(), distinctness(grid, layout, corner));
@@ -288,7 +344,8 @@ fn polish(grid: &mut Grid, corner: &Corner<'_>) -> usize {
 
 fn stretched(side: usize, corners: &Quad) -> Option<Mesh> {
     let far = side as f32;
-    let square = Quad([(0.0, 0.0), (far, 0.0), (far, far), (0.0, far)].map(|(x, y)| Point::new(x, y)));
+    let square =
+        Quad([(0.0, 0.0), (far, 0.0), (far, far), (0.0, far)].map(|(x, y)| Point::new(x, y)));
     Homography::between(&square, corners).map(Mesh::flat)
 }
 

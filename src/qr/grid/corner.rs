@@ -9,17 +9,19 @@
 use super::Grid;
 use super::mesh::Mesh;
 use super::solve::{Pair, fit};
-use crate::geometry::{Homography, Point};
+use crate::geometry::Point;
 use crate::optics::Sampler;
 use crate::qr::finder::FinderPattern;
 
-/// Longest timing pattern that is followed: to the edge of an M4, in modules.
-const LONGEST: usize = 17;
-/// How far from where it is expected a border between two modules may lie, in
-/// modules. Half a module would be the next but one.
-const REACH: f32 = 0.55;
-/// Steps to a module in which a border is looked for.
-const STEPS: i32 = 10;
+/// Places to a module at which a timing pattern is looked at.
+const STEPS: usize = 8;
+/// … from one dark module to the light one after the next.
+const PROFILE: usize = 3 * STEPS + STEPS / 2;
+/// How much lighter, of the contrast in the finder pattern, the light modules to
+/// both sides of a dark one are at least.
+const LEAST_DEPTH: f32 = 0.22;
+/// How much perspective is held back: two short edges tell little of it.
+const FLATNESS: f64 = 1e-3;
 /// Weight of the finder pattern's corners: its sides are known less well than
 /// its middle.
 const SIDES: f32 = 0.15;
@@ -54,6 +56,11 @@ impl<'a> Corner<'a> {
             right: axes[quarter % 4],
             down: axes[(quarter + 1) % 4],
         }
+    }
+
+    /// What its values come from.
+    pub fn sampler(&self) -> &Sampler<'a> {
+        &self.sampler
     }
 
     /// Grey value in the symbol's own polarity.
@@ -98,84 +105,92 @@ impl<'a> Corner<'a> {
             length: 0,
             middles: [None; 5],
         };
-        // In the middle of the last module of the finder pattern's upper row.
+        // The last module of the finder pattern's upper row.
         let mut at = self.finder.centre + along * 3.0 - inwards * 3.0;
         let mut step = along;
-        let mut ends = self.border(at + step * 0.5, step, true)?;
-        at = ends - step * 0.5;
-        let mut lost = 0;
-        for module in (8..LONGEST).step_by(2) {
-            // The light one before it, and its own two borders.
-            let begins = self.border(ends + step, step, false);
-            let Some(begins) = begins else {
+        let mut lost = false;
+        for (i, middle) in timing.middles.iter_mut().enumerate() {
+            let Some((found, dark)) = self.next_dark(at, step) else {
                 // One that is soiled is passed over, if others follow.
-                lost += 1;
-                if lost > 1 {
+                if lost {
                     break;
                 }
-                ends = ends + step * 2.0;
+                lost = true;
                 at = at + step * 2.0;
                 continue;
             };
-            let end = self
-                .border(begins + step, step, true)
-                .or_else(|| self.rim(begins + step))?;
-            // Where the ink has run, dark modules are longer than light ones:
-            // only both together are two modules.
-            let period = (end - ends) * 0.5;
-            let mut middle = (begins + end) * 0.5;
-            if let Some(off) = self.outwards(middle, inwards) {
-                middle = middle + inwards * off;
-            }
-            // The first periods are measured with the largest error.
-            step = (step + (middle - at) * 0.5) * 0.5;
-            let turned = period.dot(step) / step.dot(step).max(1e-6);
-            if !(0.6..1.6).contains(&turned) {
-                break;
-            }
-            ends = end + (middle - (begins + end) * 0.5);
-            at = middle;
-            timing.middles[(module - 8) / 2] = Some(middle);
-            timing.length = module + 1;
-            lost = 0;
+            let found = found + inwards * self.inwards(found, inwards, dark);
+            // The first ones are measured with the largest error.
+            step = (step + (found - at) * 0.5) * 0.5;
+            at = found;
+            *middle = Some(found);
+            timing.length = 9 + 2 * i;
+            lost = false;
         }
         (timing.length > 0).then_some(timing)
     }
 
-    /// The border between two modules that is nearest to `expected`, going by
-    /// `step` a module from dark to light (or from light to dark).
-    fn border(&self, expected: Point, step: Point, to_light: bool) -> Option<Point> {
-        let most = (REACH * STEPS as f32) as i32;
-        let place = |i: i32| expected + step * (i as f32 / STEPS as f32);
-        let middle = self.middle();
-        let mut best: Option<f32> = None;
-        let mut before = self.value(place(-most - 1)) - middle;
-        for i in -most..=most {
-            let now = self.value(place(i)) - middle;
-            if (before > 0.0) != (now > 0.0) && (now > 0.0) == to_light {
-                let at = i as f32 - now / (now - before);
-                if best.is_none_or(|best| at.abs() < best.abs()) {
-                    best = Some(at);
-                }
+    /// The middle of the dark module two steps from `at`, and its grey value.
+    /// Judged by the light ones beside it alone, since blur leaves less and less
+    /// of modules that alternate.
+    fn next_dark(&self, at: Point, step: Point) -> Option<(Point, f32)> {
+        let place = |i: usize| at + step * (i as f32 / STEPS as f32);
+        let mut profile = [0.0f32; PROFILE];
+        for (i, value) in profile.iter_mut().enumerate() {
+            *value = self.value(place(i));
+        }
+        let darkest =
+            (3 * STEPS / 2..=5 * STEPS / 2).min_by(|&a, &b| profile[a].total_cmp(&profile[b]))?;
+        let dark = profile[darkest];
+        let lightest =
+            |range: std::ops::Range<usize>| profile[range].iter().copied().fold(0.0, f32::max);
+        let before = lightest(STEPS / 2..darkest);
+        // The rim of the picture may cut off what comes after.
+        let after = if self.contains(at + step * 2.8) {
+            lightest(darkest..PROFILE)
+        } else {
+            before
+        };
+        let light = before.min(after);
+        if light - dark < LEAST_DEPTH * self.contrast() {
+            return None;
+        }
+        let middle = (light + dark) / 2.0;
+        let cross = |a: usize, b: usize| {
+            let share = (middle - profile[a]) / (profile[b] - profile[a]);
+            a as f32 + share * (b as f32 - a as f32)
+        };
+        let begin = (STEPS / 2 + 1..=darkest)
+            .rev()
+            .find(|&i| profile[i - 1] > middle);
+        let end = (darkest..PROFILE - 1).find(|&i| profile[i + 1] > middle);
+        let found = match (begin, end) {
+            (Some(begin), Some(end)) => (cross(begin, begin - 1) + cross(end, end + 1)) / 2.0,
+            _ => darkest as f32,
+        };
+        Some((at + step * (found / STEPS as f32), dark))
+    }
+
+    /// How far `inwards` the middle of a dark module at the symbol's edge lies
+    /// from `at`, in modules, as told by its outer border; 0 if that is not there.
+    fn inwards(&self, at: Point, inwards: Point, dark: f32) -> f32 {
+        let place = |i: i32| at - inwards * (i as f32 / STEPS as f32);
+        let most = STEPS as i32;
+        let light = self.value(place(most)).min(self.finder.light);
+        let middle = (light + dark) / 2.0;
+        let mut before = self.value(place(0));
+        if light - dark < LEAST_DEPTH * self.contrast() {
+            return 0.0;
+        }
+        for i in 1..=most {
+            let now = self.value(place(i));
+            if before <= middle && now > middle {
+                let border = (i as f32 - (now - middle) / (now - before)) / STEPS as f32;
+                return (0.5 - border).clamp(-0.4, 0.4);
             }
             before = now;
         }
-        best.map(|at| expected + step * (at / STEPS as f32))
-    }
-
-    /// The end of a module that the rim of the picture cuts off.
-    fn rim(&self, expected: Point) -> Option<Point> {
-        let by = self.finder.module * 0.5;
-        let inside = |x: f32, y: f32| self.sampler.contains(expected.x + x, expected.y + y);
-        (!inside(by, by) || !inside(-by, -by)).then_some(expected)
-    }
-
-    /// How far `inwards` the middle of a dark module lies from `at`, in modules,
-    /// as told by its outer border; `None` if that is not there.
-    fn outwards(&self, at: Point, inwards: Point) -> Option<f32> {
-        let border = self.border(at - inwards * 0.5, inwards * -1.0, true)?;
-        let off = (border - (at - inwards * 0.5)).dot(inwards) / inwards.dot(inwards);
-        (off.abs() < 0.45).then_some(off)
+        0.0
     }
 
     /// The grid of a symbol of `side` modules whose timing patterns these are.
@@ -201,15 +216,9 @@ impl<'a> Corner<'a> {
                 push(0.5, along, at, 1.0);
             }
         }
-        self.checked(side, fit(&pairs[..count], FLATNESS)?)
-    }
-
-    /// A grid, if it is sane.
-    fn checked(&self, side: usize, base: Homography) -> Option<Grid> {
-        let finder = &self.finder;
         let grid = Grid {
             side,
-            mesh: Mesh::flat(base),
+            mesh: Mesh::flat(fit(&pairs[..count], FLATNESS)?),
             inverted: finder.inverted,
             module: finder.module,
             edge: finder.edge,
@@ -220,6 +229,3 @@ impl<'a> Corner<'a> {
         sane.then_some(Grid { module, ..grid })
     }
 }
-
-/// How much perspective is held back.
-const FLATNESS: f64 = 1e-3;
