@@ -202,6 +202,35 @@ fn a_code_is_told_with_place_and_quality() {
 }
 
 #[test]
+fn a_micro_code_that_make_made_is_read() {
+    let folder = folder();
+    for (text, more) in [
+        ("12345", &[][..]),
+        ("HELLO", &["--scale", "2"]),
+        ("beltscan", &["--level", "m"]),
+        (
+            "AB-12 cd",
+            &["--version", "4", "--level", "q", "--quiet-zone", "1"],
+        ),
+    ] {
+        let made = Command::new(env!("CARGO_BIN_EXE_beltscan"))
+            .args([&["make", "--micro", "-o", "x.png"], more, &[text]].concat())
+            .current_dir(folder.path())
+            .status()
+            .expect("the program starts");
+        assert!(made.success());
+        let output = run(folder.path(), &["x.png"]);
+        let told = String::from_utf8(output.stdout).expect("text");
+        assert!(told.contains(text), "{told}");
+        let (lines, code) = lines(folder.path(), &["x.png"]);
+        assert_eq!((texts(&lines[0]), code), (vec![text], Some(0)));
+        let found = &lines[0]["codes"][0];
+        assert_eq!(found["symbology"], "micro_qr");
+        assert_eq!(found["aim"], "]Q1");
+    }
+}
+
+#[test]
 fn exif_orientation_turns_size_and_corners() {
     let folder = folder();
     let mut bytes = Vec::new();

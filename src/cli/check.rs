@@ -303,12 +303,13 @@ fn belt(plan: &Plan) -> String {
 fn read(plan: &Plan) -> String {
     let read = &plan.read;
     format!(
-        "{:.1} ms a frame on {} threads; at most {} codes; light on dark {}, mirrored {}",
+        "{:.1} ms a frame on {} threads; at most {} codes; light on dark {}, mirrored {}, Micro QR {}",
         read.deadline.as_secs_f64() * 1000.0,
         read.threads,
         read.max_codes,
         if read.inverted { "too" } else { "not" },
         if read.mirrored { "too" } else { "not" },
+        if read.micro { "too" } else { "not" },
     )
 }
 

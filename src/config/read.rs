@@ -18,6 +18,8 @@ pub struct Read {
     pub inverted: bool,
     /// Read mirrored codes too.
     pub mirrored: bool,
+    /// Read Micro QR codes too.
+    pub micro: bool,
     /// Most codes in one frame.
     pub max_codes: usize,
 }
@@ -29,6 +31,7 @@ impl Default for Read {
             threads: 0,
             inverted: true,
             mirrored: true,
+            micro: true,
             max_codes: 200,
         }
     }
@@ -45,6 +48,8 @@ pub struct ReadPlan {
     pub inverted: bool,
     /// Mirrored too.
     pub mirrored: bool,
+    /// Micro QR codes too.
+    pub micro: bool,
     /// Most codes in one frame.
     pub max_codes: usize,
 }
@@ -100,6 +105,7 @@ impl Read {
             .clamp(1, MAX_THREADS),
             inverted: self.inverted,
             mirrored: self.mirrored,
+            micro: self.micro,
             max_codes: self.max_codes.clamp(1, MAX_CODES),
         }
     }

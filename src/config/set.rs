@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Config, Problem, keys};
 
 /// The keys that [`Config::set`] takes.
-pub const TUNING_KEYS: [&str; 18] = [
+pub const TUNING_KEYS: [&str; 19] = [
     "belt.direction-deg",
     "belt.px-per-mm",
     "belt.speed-m-s",
@@ -25,6 +25,7 @@ pub const TUNING_KEYS: [&str; 18] = [
     "read.deadline-ms",
     "read.inverted",
     "read.max-codes",
+    "read.micro",
     "read.mirrored",
     "service.stats-s",
 ];

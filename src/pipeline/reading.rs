@@ -85,6 +85,7 @@ fn options(plan: &ReadPlan) -> ReaderOptions {
     ReaderOptions {
         inverted: plan.inverted,
         mirrored: plan.mirrored,
+        micro: plan.micro,
         max_codes: plan.max_codes,
         deadline: Some(plan.deadline),
         budget: None,

@@ -22,6 +22,8 @@ pub struct ReaderOptions {
     pub inverted: bool,
     /// Read mirrored codes too.
     pub mirrored: bool,
+    /// Read Micro QR codes too.
+    pub micro: bool,
     /// Most codes in one frame.
     pub max_codes: usize,
     /// Most time for one frame; `None`: until nothing is left to be tried.
@@ -36,6 +38,7 @@ impl Default for ReaderOptions {
         Self {
             inverted: true,
             mirrored: true,
+            micro: true,
             max_codes: 200,
             deadline: None,
             budget: None,

@@ -98,6 +98,11 @@ impl Sweep {
         reads.work.finders = self.finders.found().len() as u32;
     }
 
+    /// The level of the picture on which modules of `module` pixels are sampled.
+    pub fn sampler<'a>(&'a self, luma: Luma<'a>, module: f32) -> Option<Sampler<'a>> {
+        sampler(&self.pyramid, luma, module)
+    }
+
     /// The picture's pyramid.
     pub fn pyramid(&self) -> &Pyramid {
         &self.pyramid
@@ -171,9 +176,7 @@ impl Sweep {
             }
             *patience -= 1;
             reads.work.timed += 1;
-            let level = (module / SAMPLE_PX).log2().max(0.0) as usize;
-            let level = level.min(self.pyramid.levels() - 1);
-            let Some(sampler) = Sampler::new(self.pyramid.level(luma, level), level) else {
+            let Some(sampler) = sampler(&self.pyramid, luma, module) else {
                 continue;
             };
             let locator = Locator::new(sampler, finders, triple);
@@ -190,4 +193,11 @@ impl Sweep {
             }
         }
     }
+}
+
+/// The level on which modules of `module` pixels have a few pixels still.
+fn sampler<'a>(pyramid: &'a Pyramid, luma: Luma<'a>, module: f32) -> Option<Sampler<'a>> {
+    let level = (module / SAMPLE_PX).log2().max(0.0) as usize;
+    let level = level.min(pyramid.levels() - 1);
+    Sampler::new(pyramid.level(luma, level), level)
 }

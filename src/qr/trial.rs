@@ -57,15 +57,20 @@ impl Trial {
                 best = Some((grid, statistics));
             }
         }
-        if let Some((grid, statistics)) = best
-            && reads.unread.len() < MOST_UNREAD
-        {
-            reads.unread.push(Unread {
-                corners: grid.corners(),
-                reason: reason(&grid, &statistics),
-            });
+        if let Some((grid, statistics)) = best {
+            self.note_unread(&grid, &statistics, reads);
         }
         None
+    }
+
+    /// Tells of a symbol that was located and sampled but not read.
+    pub fn note_unread(&self, grid: &Grid, statistics: &Statistics, reads: &mut Reads) {
+        if reads.unread.len() < MOST_UNREAD {
+            reads.unread.push(Unread {
+                corners: grid.corners(),
+                reason: reason(grid, statistics),
+            });
+        }
     }
 
     /// Reads the symbol that lies under `grid` if it can, and says what was seen
@@ -77,12 +82,26 @@ impl Trial {
         options: &ReaderOptions,
         reads: &mut Reads,
     ) -> (bool, Statistics) {
+        self.read_if(grid, sampler, options, reads, |_, _, _| true)
+    }
+
+    /// The same, for symbols that error correction alone does not vouch for: what
+    /// was decoded counts if `vouched` says so of the modules, of what they say,
+    /// and of the risk of a miscorrection.
+    pub fn read_if(
+        &mut self,
+        grid: &Grid,
+        sampler: &Sampler<'_>,
+        options: &ReaderOptions,
+        reads: &mut Reads,
+        vouched: impl Fn(&Modules, &Code, f64) -> bool,
+    ) -> (bool, Statistics) {
         reads.work.sampled += 1;
         self.samples.take(sampler, grid);
         let mut statistics = Statistics::default();
         for radius in [4, 1] {
             statistics = self.samples.confidences(radius, &mut self.modules);
-            if self.decode(grid, statistics, options, reads) {
+            if self.decode(grid, statistics, options, reads, &vouched) {
                 return (true, statistics);
             }
         }
@@ -96,11 +115,13 @@ impl Trial {
         statistics: Statistics,
         options: &ReaderOptions,
         reads: &mut Reads,
+        vouched: impl Fn(&Modules, &Code, f64) -> bool,
     ) -> bool {
         reads.work.decoded += 1;
         let code = reads.codes.push();
         let read = self.decoder.decode(&self.modules, code).is_ok()
-            && (options.mirrored || !code.mirrored);
+            && (options.mirrored || !code.mirrored)
+            && vouched(&self.modules, code, self.decoder.risk());
         if read {
             describe(code, grid, statistics);
             quality::measure(code, grid, self.samples.grey());

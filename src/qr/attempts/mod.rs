@@ -139,10 +139,11 @@ impl Attempts {
             yields[at].factor() * proposal.promise / proposal.cost.max(1) as f32
         };
         let yields = self.yields;
-        // Best last; of equals, the first proposed.
-        self.queue.reverse();
-        self.queue.sort_by(|(a, one), (b, other)| {
-            worth(&yields, *a, one).total_cmp(&worth(&yields, *b, other))
+        // Best last; of equals, the first proposed. A stable sort would allocate.
+        self.queue.sort_unstable_by(|(a, one), (b, other)| {
+            worth(&yields, *a, one)
+                .total_cmp(&worth(&yields, *b, other))
+                .then((b, other.index).cmp(&(a, one.index)))
         });
         while let Some((at, proposal)) = self.queue.pop() {
             if reads.codes.len() >= scene.options.max_codes || budget.is_spent() {

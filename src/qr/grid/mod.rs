@@ -5,12 +5,15 @@
 //! takes the grey value of each module and makes confidences of them.
 
 mod alignment;
+mod corner;
 mod locate;
 mod mesh;
 mod refine;
 mod sample;
 mod solve;
 
+pub use corner::{Corner, Timing};
 pub use locate::{Grid, Locator};
+pub use mesh::Mesh;
 pub use refine::refine;
 pub use sample::{Samples, Statistics};
