@@ -1,6 +1,7 @@
 //! One try at a symbol whose grid is supposed: sample, judge, decode.
 
-use super::grid::{Grid, Locator, Samples, Statistics, refine};
+use super::budget::Budget;
+use super::grid::{Freedom, Grid, Locator, Samples, Statistics, refine, settle};
 use super::{Code, Decoder, Modules, ReaderOptions, Reads, Reason, Unread, quality};
 use crate::geometry::Quad;
 use crate::optics::Sampler;
@@ -9,6 +10,13 @@ use crate::optics::Sampler;
 const MOST_UNREAD: usize = 64;
 /// Least timing score of a triple that is worth sampling.
 const LEAST_TIMING: f32 = 0.55;
+/// The same where a finder pattern is not seen.
+const LEAST_UNSETTLED: f32 = 0.35;
+/// Least agreement of the function patterns of a settled grid that is worth
+/// decoding.
+const LEAST_AGREEMENT: f32 = 0.5;
+/// What settling a grid costs a module, in units of work.
+const SETTLING: usize = 150;
 /// Least timing score of a grid that is worth bending.
 const BENDING: f32 = 0.6;
 
@@ -64,6 +72,52 @@ impl Trial {
                 corners: grid.corners(),
                 reason: reason(&grid, &statistics),
             });
+        }
+        None
+    }
+
+    /// The same for three finder patterns of which one, `hidden`, may be no more
+    /// than a supposition (0 at the corner, 1 right, 2 down): the grid is first
+    /// settled by all that is seen.
+    pub fn settle_and_read(
+        &mut self,
+        locator: &Locator<'_>,
+        sampler: &Sampler<'_>,
+        side: f32,
+        hidden: Option<usize>,
+        options: &ReaderOptions,
+        budget: &mut Budget,
+        reads: &mut Reads,
+    ) -> Option<Quad> {
+        for (side, timing) in locator.sides(side) {
+            if timing < LEAST_UNSETTLED || budget.is_spent() {
+                continue;
+            }
+            let Some(mut grid) = locator.grid(side) else {
+                continue;
+            };
+            let mut freedom = [0.5, 0.5, 0.5, 2.5];
+            if let Some(hidden) = hidden {
+                freedom[hidden] = 3.0;
+            }
+            self.samples.take(sampler, &grid);
+            self.samples.confidences(4, &mut self.modules);
+            budget.spend(SETTLING * side * side);
+            let Some(agreement) = settle(&mut grid, sampler, &self.samples, &Freedom(freedom))
+            else {
+                continue;
+            };
+            if agreement < LEAST_AGREEMENT {
+                continue;
+            }
+            for bent in [false, true] {
+                if bent {
+                    refine(&mut grid, sampler, &self.samples);
+                }
+                if self.read(&grid, sampler, options, reads).0 {
+                    return Some(grid.corners());
+                }
+            }
         }
         None
     }

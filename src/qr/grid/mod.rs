@@ -9,8 +9,10 @@ mod locate;
 mod mesh;
 mod refine;
 mod sample;
+mod settle;
 mod solve;
 
 pub use locate::{Grid, Locator};
 pub use refine::refine;
 pub use sample::{Samples, Statistics};
+pub use settle::{Freedom, settle};
