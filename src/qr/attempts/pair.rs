@@ -14,7 +14,7 @@ use crate::qr::Reads;
 use crate::qr::budget::Budget;
 use crate::qr::finder::{FinderPattern, Triple};
 use crate::qr::grid::Locator;
-use crate::qr::trial::Trial;
+use crate::qr::trial::{Supposed, Trial};
 
 /// A finder pattern at least as smooth as this is followed.
 const CLEAR: f32 = 0.25;
@@ -41,6 +41,8 @@ pub struct Pairs {
     others: Vec<FinderPattern>,
     seen: Vec<Seen>,
     triples: Vec<Candidate>,
+    /// Corner, right and down of triples that were tried in this frame.
+    tried: Vec<[Point; 3]>,
 }
 
 /// A finder pattern that was seen from another one.
@@ -58,17 +60,15 @@ struct Seen {
 #[derive(Clone, Copy, Debug)]
 struct Candidate {
     patterns: [FinderPattern; 3],
-    /// Modules a side.
-    side: f32,
+    supposed: Supposed,
     score: f32,
-    /// Which of them is a supposition.
-    hidden: Option<usize>,
 }
 
 impl Kind for Pairs {
     fn propose(&mut self, scene: &Scene<'_>, reads: &Reads, proposals: &mut Vec<Proposal>) {
         self.anchors.clear();
         self.others.clear();
+        self.tried.clear();
         let read = |at: Point| reads.codes.iter().any(|code| code.corners.contains(at));
         for (finder, used) in scene.sweep.found() {
             if used || read(finder.centre) {
@@ -115,19 +115,27 @@ impl Kind for Pairs {
             if budget.is_spent() {
                 return false;
             }
+            let places = candidate.patterns.map(|pattern| pattern.centre);
+            let again = |tried: &[Point; 3]| {
+                let near = |(a, b): (&Point, &Point)| a.distance(*b) < 0.3 * anchor.module;
+                tried.iter().zip(&places).all(near)
+            };
+            if self.tried.iter().any(again) {
+                continue;
+            }
+            self.tried.push(places);
             let triple = Triple {
                 corner: 0,
                 right: 1,
                 down: 2,
-                side: candidate.side,
+                side: candidate.supposed.side,
                 cost: 0.0,
             };
             let locator = Locator::new(sampler, &candidate.patterns, &triple);
             let read = trial.settle_and_read(
                 &locator,
                 &sampler,
-                candidate.side,
-                candidate.hidden,
+                candidate.supposed,
                 scene.options,
                 budget,
                 reads,
@@ -243,9 +251,11 @@ impl Pairs {
                     let patterns = ordered(corner, *anchor, *other);
                     self.triples.push(Candidate {
                         patterns,
-                        side: steps + 7.0,
+                        supposed: Supposed {
+                            side: steps + 7.0,
+                            hidden: hidden.then_some(0),
+                        },
                         score,
-                        hidden: hidden.then_some(0),
                     });
                 }
                 continue;
@@ -269,9 +279,11 @@ impl Pairs {
                     let place = patterns[1..].iter().position(|p| p.centre == centre);
                     self.triples.push(Candidate {
                         patterns,
-                        side: modules + 7.0,
+                        supposed: Supposed {
+                            side: modules + 7.0,
+                            hidden: place.filter(|_| hidden).map(|i| i + 1),
+                        },
                         score,
-                        hidden: place.filter(|_| hidden).map(|i| i + 1),
                     });
                 }
             }

@@ -15,4 +15,4 @@ mod solve;
 pub use locate::{Grid, Locator};
 pub use refine::refine;
 pub use sample::{Samples, Statistics};
-pub use settle::{Freedom, settle};
+pub use settle::{Freedom, Settler};
