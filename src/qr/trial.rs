@@ -1,16 +1,44 @@
 //! One try at a symbol whose grid is supposed: sample, judge, decode.
 
-use super::grid::{Grid, Locator, Samples, Statistics, refine};
+use super::budget::Budget;
+use super::grid::{Freedom, Grid, Locator, Samples, Settler, Statistics, refine};
 use super::{Code, Decoder, Modules, ReaderOptions, Reads, Reason, Unread, quality};
 use crate::geometry::Quad;
 use crate::optics::Sampler;
 
 /// Symbols located but not read that are told of, at most.
 const MOST_UNREAD: usize = 64;
+/// Tiles of modules to each side of which light and dark are taken, where
+/// lighting is even …
+const WIDE: usize = 4;
+/// … and where it is not.
+const NARROW: usize = 1;
 /// Least timing score of a triple that is worth sampling.
 const LEAST_TIMING: f32 = 0.55;
+/// The same where a finder pattern is not seen.
+const LEAST_UNSETTLED: f32 = 0.35;
+/// Least agreement of the function patterns of a settled grid that is worth
+/// decoding.
+const LEAST_AGREEMENT: f32 = 0.5;
+/// How far, in modules, a finder pattern may lie from where it was seen, …
+const SEEN_REACH: f32 = 0.5;
+/// … from where two others suppose it, …
+const HIDDEN_REACH: f32 = 3.0;
+/// … and the place across from where three make it a parallelogram.
+const ACROSS_REACH: f32 = 2.5;
+/// What settling a grid costs a module, in units of work.
+const SETTLING: usize = 150;
 /// Least timing score of a grid that is worth bending.
 const BENDING: f32 = 0.6;
+
+/// What is supposed of a symbol before its grid is settled.
+#[derive(Clone, Copy, Debug)]
+pub struct Supposed {
+    /// Modules a side, as far as distances tell.
+    pub side: f32,
+    /// Which of its finder patterns is not seen: 0 at the corner, 1 right, 2 down.
+    pub hidden: Option<usize>,
+}
 
 /// Tries grids, in memory that it keeps.
 #[derive(Default)]
@@ -18,6 +46,7 @@ pub struct Trial {
     samples: Samples,
     modules: Modules,
     decoder: Decoder,
+    settler: Settler,
 }
 
 impl Trial {
@@ -73,6 +102,53 @@ impl Trial {
         }
     }
 
+    /// The same for three finder patterns of which not all are seen well: the grid
+    /// is first settled by all that is seen.
+    pub fn settle_and_read(
+        &mut self,
+        locator: &Locator<'_>,
+        sampler: &Sampler<'_>,
+        supposed: Supposed,
+        options: &ReaderOptions,
+        budget: &mut Budget,
+        reads: &mut Reads,
+    ) -> Option<Quad> {
+        for (side, timing) in locator.sides(supposed.side) {
+            if timing < LEAST_UNSETTLED || budget.is_spent() {
+                continue;
+            }
+            let Some(mut grid) = locator.grid(side) else {
+                continue;
+            };
+            let mut freedom = [SEEN_REACH, SEEN_REACH, SEEN_REACH, ACROSS_REACH];
+            if let Some(hidden) = supposed.hidden {
+                freedom[hidden] = HIDDEN_REACH;
+            }
+            self.samples.take(sampler, &grid);
+            self.samples.confidences(4, &mut self.modules);
+            budget.spend(SETTLING * side * side);
+            let freedom = Freedom(freedom);
+            let settled = self
+                .settler
+                .settle(&mut grid, sampler, &self.samples, &freedom);
+            let Some(agreement) = settled else {
+                continue;
+            };
+            if agreement < LEAST_AGREEMENT {
+                continue;
+            }
+            for bent in [false, true] {
+                if bent {
+                    refine(&mut grid, sampler, &self.samples);
+                }
+                if self.read(&grid, sampler, options, reads).0 {
+                    return Some(grid.corners());
+                }
+            }
+        }
+        None
+    }
+
     /// Reads the symbol that lies under `grid` if it can, and says what was seen
     /// of it.
     pub fn read(
@@ -98,14 +174,22 @@ impl Trial {
     ) -> (bool, Statistics) {
         reads.work.sampled += 1;
         self.samples.take(sampler, grid);
-        let mut statistics = Statistics::default();
-        for radius in [4, 1] {
-            statistics = self.samples.confidences(radius, &mut self.modules);
+        let mut statistics = self.samples.confidences(WIDE, &mut self.modules);
+        if self.samples.glare_shows() {
+            statistics.erased = self.samples.unveil(&mut self.modules);
             if self.decode(grid, statistics, options, reads, &vouched) {
                 return (true, statistics);
             }
+            self.samples.confidences(WIDE, &mut self.modules);
         }
-        (false, statistics)
+        if self.decode(grid, statistics, options, reads, &vouched) {
+            return (true, statistics);
+        }
+        let erased = statistics.erased;
+        statistics = self.samples.confidences(NARROW, &mut self.modules);
+        statistics.erased = erased;
+        let read = self.decode(grid, statistics, options, reads, &vouched);
+        (read, statistics)
     }
 
     /// Decodes the confidences; appends the code unless it is there already.

@@ -10,6 +10,7 @@ mod locate;
 mod mesh;
 mod refine;
 mod sample;
+mod settle;
 mod solve;
 
 pub use corner::{Corner, Timing};
@@ -17,3 +18,4 @@ pub use locate::{Grid, Locator};
 pub use mesh::Mesh;
 pub use refine::refine;
 pub use sample::{Samples, Statistics};
+pub use settle::{Freedom, Settler};
