@@ -274,6 +274,7 @@ fn assert_bounded(picture: &Picture) {
     let hint = Hint {
         corners: square((-5e9, f32::NAN), 3.0, 0.0),
         velocity: Point::new(f32::INFINITY, 0.0),
+        motion: Some(Point::new(f32::NAN, 9.0)),
     };
     Reader::new(ReaderOptions::default()).read(picture.luma(), &[hint], &mut reads);
     let work = reads.work;

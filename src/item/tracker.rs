@@ -182,6 +182,7 @@ impl Tracker {
                 out.push(Hint {
                     corners: track.corners.shifted(way),
                     velocity: self.velocity(track),
+                    motion: None,
                 });
             }
         }

@@ -128,6 +128,7 @@ mod tests {
                 Point::new(20.0, end),
             ]),
             velocity: Point::default(),
+            motion: None,
         };
         let mut guarded = Guarded::new(Box::new(|| Touchy));
         let mut reads = Reads::default();

@@ -130,6 +130,7 @@ mod tests {
             .map(|i| Hint {
                 corners: label(&mut canvas, width, &format!("BOX {i}"), 20 + i * 122, 40),
                 velocity: Point::default(),
+                motion: None,
             })
             .collect();
         let luma = Luma::new(&canvas, width, height, width).expect("fits");
@@ -159,6 +160,7 @@ mod tests {
         let far = |x: f32, y: f32| Hint {
             corners: Quad([Point::new(x, y); 4]),
             velocity: Point::default(),
+            motion: None,
         };
         let hints = [far(-1e9, 4.0), far(1e9, 1e9), far(f32::NAN, 3.0)];
         let mut codes = Codes::default();

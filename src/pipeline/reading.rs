@@ -42,6 +42,9 @@ impl Reading {
             };
             self.take_up_plan();
             self.hints.clone_from(&lock(&self.shared.hints));
+            for hint in &mut self.hints {
+                hint.exposed(frame.stamp.exposure_us);
+            }
             let mut reads = lock(&self.shared.results).pop().unwrap_or_default();
             let started = std::time::Instant::now();
             let by = self

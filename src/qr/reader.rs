@@ -53,6 +53,15 @@ pub struct Hint {
     pub corners: Quad,
     /// Its velocity in pixels a second.
     pub velocity: Point,
+    /// Its way during the exposure in pixels, where the exposure time is known.
+    pub motion: Option<Point>,
+}
+
+impl Hint {
+    /// Tells how long the frame was exposed, in microseconds.
+    pub fn exposed(&mut self, exposure_us: Option<u32>) {
+        self.motion = exposure_us.map(|time| self.velocity * (time as f32 * 1e-6));
+    }
 }
 
 /// A finder pattern as smooth as this is a sign of a code: of those of codes that

@@ -42,6 +42,17 @@ pub const PASSES: [Pass; 2] = [
         roughness: 0.65,
     },
 ];
+/// For a part of a picture from which blur was taken out: contrast is what it
+/// was scaled to, and a weak pattern is ringing or noise.
+pub const DEBLURRED: Pass = Pass {
+    window: Window {
+        radius: 2,
+        floor: 48,
+    },
+    least: 14,
+    contrast: 48.0,
+    roughness: 0.65,
+};
 /// Most triples that are ranked in one frame.
 const MOST_TRIPLES: usize = 8192;
 /// Triples of one size of modules (sizes from one power of two to the next) that

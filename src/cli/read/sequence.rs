@@ -174,6 +174,9 @@ impl Sequence {
         };
         self.hints.clear();
         tracker.hints(stamp.mono_ns, &mut self.hints);
+        for hint in &mut self.hints {
+            hint.exposed(stamp.exposure_us);
+        }
         if self.desk.luma(luma, &self.hints).is_none() {
             let name = self.names.of(self.frames);
             fail(EXIT_FAILED, format!("{name}: {PANICKED}"));

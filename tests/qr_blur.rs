@@ -1,0 +1,150 @@
+//! Codes that moved during the exposure: how many are read of each length of
+//! motion, and what is told of them.
+
+use beltscan::camera::belt::degrade::{Degradation, Print, Specimen};
+use beltscan::frame::Luma;
+use beltscan::geometry::{Point, Quad};
+use beltscan::qr::{Hint, Method, Reader, ReaderOptions, Reads};
+
+fn print(seed: u64) -> Print {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let text: String = (0..random.usize(10..60))
+        .map(|_| random.alphanumeric())
+        .collect();
+    let level = random.choice(['L', 'M', 'M', 'Q', 'H']).expect("not empty");
+    Print::new(&text, level).expect("fits")
+}
+
+fn specimen(seed: u64, module_px: f32, blur_px: f32) -> Specimen {
+    let mut random = fastrand::Rng::with_seed(seed + 1000);
+    print(seed).specimen(&Degradation {
+        seed,
+        module_px,
+        blur_px,
+        turn_deg: 360.0 * random.f32(),
+        blur_deg: 360.0 * random.f32(),
+        perspective: 0.05 * random.f32(),
+        ..Degradation::default()
+    })
+}
+
+fn luma(specimen: &Specimen) -> Luma<'_> {
+    let (width, height) = (specimen.width, specimen.height);
+    Luma::new(&specimen.pixels, width, height, width).expect("fits")
+}
+
+#[test]
+fn moved_codes_are_read() {
+    // Of 400 specimens each all but a few were read.
+    const COUNT: u64 = 12;
+    const LEAST: usize = 10;
+    let mut reader = Reader::new(ReaderOptions::default());
+    let mut reads = Reads::default();
+    for (module_px, blur_px) in [(4.0, 8.0), (4.0, 12.0), (4.0, 16.0), (2.5, 6.0), (2.5, 8.0)] {
+        let (mut right, mut deblurred) = (0, 0);
+        for seed in 0..COUNT {
+            let specimen = specimen(seed, module_px, blur_px);
+            reader.read(luma(&specimen), &[], &mut reads);
+            for code in reads.codes.iter() {
+                assert_eq!(code.content.text, specimen.text, "a false read");
+                right += 1;
+                let centre = code.corners.centre();
+                assert!(centre.distance(specimen.corners.centre()) < module_px);
+                if code.method == Method::Deblur {
+                    deblurred += 1;
+                    let quality = &code.quality;
+                    assert!((quality.module_px / module_px - 1.0).abs() < 0.15);
+                    let blur = 0.8 * blur_px / module_px;
+                    assert!(
+                        (quality.blur_modules / blur - 1.0).abs() < 0.3,
+                        "{quality:?}"
+                    );
+                    assert!(
+                        quality.contrast > 0.3 && quality.contrast < 0.9,
+                        "{quality:?}"
+                    );
+                }
+            }
+        }
+        assert!(
+            right >= LEAST,
+            "{right} of {COUNT}, module {module_px} blur {blur_px}"
+        );
+        assert!(deblurred >= LEAST / 2, "module {module_px} blur {blur_px}");
+    }
+}
+
+#[test]
+fn a_known_motion_needs_no_measuring() {
+    let specimen = specimen(3, 4.0, 14.0);
+    let hint = |motion| Hint {
+        corners: specimen.corners.shifted(Point::new(5.0, -4.0)),
+        velocity: Point::default(),
+        motion,
+    };
+    let mut reader = Reader::new(ReaderOptions::default());
+    let mut reads = Reads::default();
+    let mut units = |hints: &[Hint]| {
+        reader.read(luma(&specimen), hints, &mut reads);
+        assert_eq!(reads.codes.len(), 1);
+        assert_eq!(reads.codes[0].content.text, specimen.text);
+        reads.work.units
+    };
+    let known = units(&[hint(Some(specimen.motion))]);
+    assert!(known < units(&[]));
+    // One that is not true, or none at all, does no harm.
+    let odd = Point::new(f32::NAN, f32::INFINITY);
+    for motion in [Point::new(-9.0, 9.0), odd, Point::new(1e30, 0.0)] {
+        units(&[hint(Some(motion))]);
+    }
+}
+
+#[test]
+fn any_picture_and_any_hint_is_harmless() {
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut reader = Reader::new(ReaderOptions {
+        budget: Some(30_000_000),
+        ..ReaderOptions::default()
+    });
+    let mut reads = Reads::default();
+    for (width, height) in [(0, 0), (1, 900), (33, 40), (64, 64), (640, 300)] {
+        let stripes = random.usize(2..9);
+        let pictures: [Vec<u8>; 4] = [
+            vec![90; width * height],
+            (0..width * height).map(|_| random.u8(..)).collect(),
+            (0..width * height)
+                .map(|i| {
+                    if i / width.max(1) / stripes % 2 == 0 {
+                        20
+                    } else {
+                        220
+                    }
+                })
+                .collect(),
+            (0..width * height)
+                .map(|i| (i / width.max(1) * 37 % 256) as u8 ^ (i % 3) as u8)
+                .collect(),
+        ];
+        for picture in &pictures {
+            let luma = Luma::new(picture, width, height, width).expect("fits");
+            let far = |x: f32, y: f32, motion: f32| Hint {
+                corners: Quad([
+                    Point::new(x, y),
+                    Point::new(x + 90.0, y),
+                    Point::new(x + 90.0, y + 90.0),
+                    Point::new(x, y + 90.0),
+                ]),
+                velocity: Point::default(),
+                motion: Some(Point::new(motion, 3.0)),
+            };
+            let hints = [
+                far(10.0, 10.0, 12.0),
+                far(-1e9, 4.0, 200.0),
+                far(f32::NAN, 1e30, 9.0),
+                far(0.0, 0.0, f32::NEG_INFINITY),
+            ];
+            reader.read(luma, &hints, &mut reads);
+            assert!(reads.codes.is_empty());
+        }
+    }
+}
