@@ -34,6 +34,16 @@ pub struct Luma<'a> {
 }
 
 impl<'a> Luma<'a> {
+    /// A picture of no pixels.
+    pub const fn empty() -> Self {
+        Self {
+            data: &[],
+            width: 0,
+            height: 0,
+            stride: 0,
+        }
+    }
+
     /// `None` if `data` is too short for `height` rows of `stride` bytes (the
     /// last row needs only `width`), or if `stride < width`.
     pub fn new(data: &'a [u8], width: usize, height: usize, stride: usize) -> Option<Self> {

@@ -27,6 +27,7 @@ fn item_plan() -> ItemPlan {
         lost: ms(3000),
         decide: Decide::Confirmed,
         confirm_frames: 2,
+        fusion: true,
         line: 0.5,
         trigger: TriggerMode::Free,
         window: ms(500),
@@ -131,8 +132,7 @@ impl Run {
             }
             tracker.frame(
                 &stamp,
-                &reads.codes,
-                &reads.unread,
+                (&reads).into(),
                 Some(frame.luma()),
                 &mut outcome.events,
             );

@@ -8,7 +8,7 @@ use std::time::Duration;
 use beltscan::config::{Decide, ItemPlan, NoReadsPlan, TriggerMode};
 use beltscan::frame::Stamp;
 use beltscan::geometry::{Point, Quad};
-use beltscan::item::Tracker;
+use beltscan::item::{Seen, Tracker};
 use beltscan::qr::{Code, Content, Reason, Unread};
 
 struct Counting;
@@ -58,6 +58,7 @@ fn a_warm_tracker_allocates_nothing() {
         lost: Duration::from_secs(3),
         decide: Decide::Leave,
         confirm_frames: 2,
+        fusion: true,
         line: 0.5,
         trigger: TriggerMode::Free,
         window: Duration::from_millis(500),
@@ -113,7 +114,12 @@ fn a_warm_tracker_allocates_nothing() {
         };
         let seen = if n < 300 { &codes[..] } else { &[] };
         let before = COUNT.with(Cell::get);
-        tracker.frame(&stamp, seen, symbols, None, &mut out);
+        let seen = Seen {
+            codes: seen,
+            unread: symbols,
+            signs: &[],
+        };
+        tracker.frame(&stamp, seen, None, &mut out);
         hints.clear();
         tracker.hints(stamp.mono_ns, &mut hints);
         *count += COUNT.with(Cell::get) - before;

@@ -23,6 +23,8 @@ pub struct Item {
     pub decide: Decide,
     /// Frames that must agree before an item is confirmed.
     pub confirm_frames: u32,
+    /// Add up frames of a code that no single frame tells.
+    pub fusion: bool,
     /// `decide = "line"`: place of the line, as a share of the way through the
     /// picture along the belt's direction, 0 to 1.
     pub line: f32,
@@ -64,6 +66,7 @@ impl Default for Item {
             lost_ms: 3000,
             decide: Decide::Confirmed,
             confirm_frames: 2,
+            fusion: true,
             line: 0.5,
             trigger: TriggerMode::Free,
             window_ms: 500,
@@ -82,6 +85,8 @@ pub struct ItemPlan {
     pub decide: Decide,
     /// Frames that must agree, at least 1.
     pub confirm_frames: u32,
+    /// Add up frames of a code that no single frame tells.
+    pub fusion: bool,
     /// Place of the line, 0 to 1.
     pub line: f32,
     /// What makes an item.

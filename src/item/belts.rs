@@ -11,7 +11,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-use super::{Event, EventKind, Published, Tracker};
+use super::{Event, EventKind, Published, Seen, Tracker};
 use crate::config::{Decide, ItemPlan, NoReadsPlan, RulePlan, TriggerMode};
 use crate::frame::{Luma, Stamp};
 use crate::geometry::{Point, Quad};
@@ -26,6 +26,7 @@ pub(super) fn plan() -> ItemPlan {
         lost: Duration::from_millis(3000),
         decide: Decide::Confirmed,
         confirm_frames: 2,
+        fusion: true,
         line: 0.5,
         trigger: TriggerMode::Free,
         window: Duration::from_millis(500),
@@ -43,6 +44,15 @@ pub(super) fn noreads() -> NoReadsPlan {
         max_files: 10,
         max_bytes: 1 << 20,
         max_age: Duration::from_secs(3600),
+    }
+}
+
+fn seen<'a>(codes: &'a [Code], unread: &'a [Unread]) -> Seen<'a> {
+    let signs = &[];
+    Seen {
+        codes,
+        unread,
+        signs,
     }
 }
 
@@ -210,7 +220,7 @@ impl Belt {
                 }
             }
             self.rng.shuffle(&mut codes);
-            tracker.frame(&stamp, &codes, &unread, None, &mut outcome.events);
+            tracker.frame(&stamp, seen(&codes, &unread), None, &mut outcome.events);
         }
         tracker.finish(stamp.wall_ns, &mut outcome.events);
         outcome
@@ -669,7 +679,7 @@ fn a_misread_is_outvoted() {
         } else {
             Vec::new()
         };
-        tracker.frame(&stamp, &codes, &[], None, &mut out);
+        tracker.frame(&stamp, seen(&codes, &[]), None, &mut out);
     }
     assert_eq!(out.len(), 1);
     assert_eq!(out[0].codes[0].text.as_deref(), Some("RIGHT"));
@@ -688,7 +698,7 @@ fn an_item_put_where_another_lay_is_another() {
         };
         let text = if n < 50 { "FIRST" } else { "SECOND" };
         let at = square(Point::new(640.0, 400.0), 60.0, 0.0);
-        tracker.frame(&stamp, &[code(text, at)], &[], None, &mut out);
+        tracker.frame(&stamp, seen(&[code(text, at)], &[]), None, &mut out);
     }
     let texts: Vec<_> = out.iter().map(|e| e.codes[0].text.as_deref()).collect();
     assert_eq!(texts, [Some("FIRST"), Some("SECOND")]);
@@ -754,7 +764,7 @@ fn a_window_collects_what_is_seen_while_it_is_open() {
             wall_ns: EPOCH_NS + (n * 10_000_000) as i64,
             exposure_us: None,
         };
-        tracker.frame(&stamp, codes, &[], None, out);
+        tracker.frame(&stamp, seen(codes, &[]), None, out);
     };
     let at = |x: f32| square(Point::new(x, 400.0), 60.0, 0.0);
     let two = [code("A", at(300.0)), code("A", at(600.0))];
@@ -828,8 +838,7 @@ fn a_noread_comes_with_a_crop_and_an_empty_window_with_its_frame() {
             }];
             tracker.frame(
                 &stamp,
-                &[],
-                &unread[..usize::from(n < 33)],
+                seen(&[], &unread[..usize::from(n < 33)]),
                 Some(luma),
                 &mut out,
             );

@@ -1,9 +1,10 @@
-//! What passes on the belt: tracks through frames, one decision for each item,
-//! rules and verdicts, trigger windows, no-reads; the [`Event`].
+//! What passes on the belt: tracks through frames, frames added up where single
+//! ones tell nothing, one decision for each item, rules and verdicts, trigger windows, no-reads; the [`Event`].
 
 mod associate;
 mod decide;
 mod event;
+mod fusion;
 mod group;
 pub mod gs1;
 mod motion;
@@ -34,6 +35,28 @@ pub(crate) use view::point as view_point;
 pub use window::Refused;
 
 use crate::geometry::{Point, Quad};
+use crate::qr;
+
+/// What was read in one frame, and what was seen of more.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Seen<'a> {
+    /// The codes.
+    pub codes: &'a [qr::Code],
+    /// Symbols that were located but not read.
+    pub unread: &'a [qr::Unread],
+    /// Finder patterns of no code that was read.
+    pub signs: &'a [qr::Sign],
+}
+
+impl<'a> From<&'a qr::Reads> for Seen<'a> {
+    fn from(reads: &'a qr::Reads) -> Self {
+        Self {
+            codes: &reads.codes,
+            unread: &reads.unread,
+            signs: &reads.signs,
+        }
+    }
+}
 
 /// What is followed at the moment, as a plain value.
 #[derive(Clone, Copy, Debug, PartialEq)]

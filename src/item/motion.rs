@@ -85,6 +85,11 @@ impl Motion {
         self.velocity.or(self.planned)
     }
 
+    /// The velocity if it is worth believing: proved, or planned.
+    pub fn believed(&self) -> Option<Point> {
+        self.velocity.filter(|_| self.is_known()).or(self.planned)
+    }
+
     /// Direction of travel as a unit vector: planned, else as it last ran.
     pub fn heading(&self) -> Option<Point> {
         self.direction.or_else(|| self.running.and_then(unit))

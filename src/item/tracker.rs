@@ -18,12 +18,13 @@ use std::hash::{DefaultHasher, Hasher};
 use super::associate::Associator;
 use super::decide;
 use super::event::{Event, LastPlace};
+use super::fusion::{Fusion, Surroundings};
 use super::motion::Motion;
 use super::pictures::{Picture, Pictures};
 use super::scene::Scene;
 use super::track::{Clock, Sight, State, Track, Vote, What};
 use super::window::{Refused, Turn, Window, Windows};
-use super::{Hint, Published, TrackView};
+use super::{Hint, Published, Seen, TrackView};
 use crate::config::{ItemPlan, NoReadsPlan, RulePlan, TriggerMode};
 use crate::frame::{Luma, Stamp};
 use crate::geometry::{Point, Quad};
@@ -54,6 +55,11 @@ pub struct Tracker {
     pub(super) motion: Motion,
     pub(super) clock: Clock,
     pub(super) scene: Scene,
+    fusion: Fusion,
+    /// Codes of this frame that several frames together told.
+    fused: qr::Codes,
+    /// Where codes are that need no more votes.
+    known: Vec<Quad>,
     associator: Associator,
     sights: Vec<Sight>,
     windows: Windows,
@@ -87,6 +93,9 @@ impl Tracker {
                 width: plan.width as f32,
                 height: plan.height as f32,
             },
+            fusion: Fusion::new(),
+            fused: qr::Codes::default(),
+            known: Vec::new(),
             associator: Associator::default(),
             sights: Vec::new(),
             windows: Windows::default(),
@@ -113,13 +122,13 @@ impl Tracker {
     }
 
     /// Takes what was read in one frame. `luma` is that frame's picture: its size
-    /// counts, and crops of what may become a no-read are taken from it. Without
-    /// it the picture has the plan's size. Events are appended to `out`.
+    /// counts, what was not read is added up over frames, and crops of what may
+    /// become a no-read are taken from it. Without it the picture has the plan's
+    /// size. Events are appended to `out`.
     pub fn frame(
         &mut self,
         stamp: &Stamp,
-        codes: &[qr::Code],
-        unread: &[qr::Unread],
+        seen: Seen<'_>,
         luma: Option<Luma<'_>>,
         out: &mut Vec<Event>,
     ) {
@@ -131,13 +140,25 @@ impl Tracker {
         self.advance(stamp);
         self.turn_windows(stamp.mono_ns, stamp.wall_ns, out);
         self.recall(stamp);
-        self.collect(codes, unread);
+        let mut fused = std::mem::take(&mut self.fused);
+        fused.clear();
+        if let Some(luma) = luma
+            && self.plan.fusion
+        {
+            self.fuse(luma, seen, &mut fused);
+        }
+        let codes = Found {
+            single: seen.codes,
+            fused: &fused,
+        };
+        self.collect(codes, seen.unread);
         self.associator
             .run(&self.tracks, &self.sights, &self.motion, &self.scene);
         self.measure();
         self.follow(codes, stamp);
         self.admit(codes, stamp, out);
-        self.keep_pictures(luma, unread.len());
+        self.fused = fused;
+        self.keep_pictures(luma, seen.unread.len());
         if self.plan.group_px > 0.0 {
             super::group::join(&mut self.tracks, &self.plan, self.clock.now);
         }
@@ -255,6 +276,7 @@ impl Tracker {
         if !first && step > self.gap_after() {
             self.clock.watched += self.scene.interval;
             self.scene.watched_frames = 0;
+            self.fusion.clear();
             self.motion.gap = true;
             for track in &mut self.tracks {
                 track.gap = true;
@@ -270,8 +292,35 @@ impl Tracker {
         self.last_frame = now;
     }
 
+    /// Codes that no single frame tells, from this frame and those before.
+    fn fuse(&mut self, luma: Luma<'_>, seen: Seen<'_>, fused: &mut qr::Codes) {
+        let idle = self.plan.trigger == TriggerMode::Window && self.windows.open().is_none();
+        if idle {
+            self.fusion.clear();
+            return;
+        }
+        let now = self.clock.now;
+        self.known.clear();
+        for track in self.tracks.iter().filter(|track| !track.remembered) {
+            let votes = track.champion().map_or(0, |best| best.votes);
+            let place = track.centre + track.way(&self.motion, now);
+            let enough = track.state == State::Decided || votes >= self.plan.confirm_frames;
+            if enough && self.scene.touches(place, track.size) {
+                self.known.push(track.corners.shifted(place - track.centre));
+            }
+        }
+        let around = Surroundings {
+            now,
+            luma,
+            seen,
+            known: &self.known,
+            belt: self.motion.believed(),
+        };
+        self.fusion.frame(&around, fused);
+    }
+
     /// What stands in this frame, each thing once.
-    fn collect(&mut self, codes: &[qr::Code], unread: &[qr::Unread]) {
+    fn collect(&mut self, codes: Found<'_>, unread: &[qr::Unread]) {
         self.sights.clear();
         for (index, code) in codes.iter().enumerate() {
             let content = &code.content;
@@ -349,7 +398,7 @@ impl Tracker {
     }
 
     /// Moves the tracks to their sights and counts the votes.
-    fn follow(&mut self, codes: &[qr::Code], stamp: &Stamp) {
+    fn follow(&mut self, codes: Found<'_>, stamp: &Stamp) {
         for k in 0..self.associator.matched.len() {
             let (i, j, rode) = self.associator.matched[k];
             let sight = self.sights[j];
@@ -366,7 +415,8 @@ impl Tracker {
             track.follow(&sight, &self.motion, self.clock, stamp, whole);
             track.remembered = false;
             if let What::Read(index, hash) = sight.what
-                && track.vote(hash, &codes[index], stamp) == Vote::Challenger
+                && let Some(code) = codes.get(index)
+                && track.vote(hash, code, stamp) == Vote::Challenger
             {
                 self.split(i, hash);
             }
@@ -396,7 +446,7 @@ impl Tracker {
     }
 
     /// New tracks for what is new.
-    fn admit(&mut self, codes: &[qr::Code], stamp: &Stamp, out: &mut Vec<Event>) {
+    fn admit(&mut self, codes: Found<'_>, stamp: &Stamp, out: &mut Vec<Event>) {
         for k in 0..self.associator.fresh.len() {
             let (j, doubtful) = self.associator.fresh[k];
             let sight = self.sights[j];
@@ -413,11 +463,38 @@ impl Tracker {
             track.odometer = self.motion.reading(now);
             track.follow(&sight, &self.motion, self.clock, stamp, whole);
             track.maybe_repeat = doubtful;
-            if let What::Read(index, hash) = sight.what {
-                track.vote(hash, &codes[index], stamp);
+            if let What::Read(index, hash) = sight.what
+                && let Some(code) = codes.get(index)
+            {
+                track.vote(hash, code, stamp);
+                if code.method == qr::Method::Fused {
+                    self.absorb(&mut track);
+                }
             }
             self.tracks.push(track);
         }
+    }
+
+    /// What was located in the frames before where fused ones tell of a code now
+    /// was that code, seen askew.
+    fn absorb(&mut self, track: &mut Track) {
+        let (motion, now) = (&self.motion, self.clock.now);
+        self.tracks.retain(|other| {
+            let place = other.centre + other.way(motion, now);
+            let same = other.state == State::Open
+                && !other.is_read()
+                && place.distance(track.centre) < 0.75 * track.size.max(other.size);
+            if same {
+                if other.first.mono_ns < track.first.mono_ns {
+                    track.first = other.first;
+                    track.born_watched = other.born_watched;
+                    track.born_at = other.born_at;
+                }
+                track.frames += other.frames;
+                track.whole += other.whole;
+            }
+            !same
+        });
     }
 
     /// An unread symbol beside a known track is that track, seen askew.
@@ -468,6 +545,7 @@ impl Tracker {
             }
             // Each window stands for itself: it starts with nothing seen.
             self.tracks.clear();
+            self.fusion.clear();
         }
     }
 
@@ -513,6 +591,27 @@ impl Tracker {
     pub(super) fn new_id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id
+    }
+}
+
+/// The codes of one frame: those that it tells by itself, then those that it tells
+/// together with the frames before.
+#[derive(Clone, Copy)]
+struct Found<'a> {
+    single: &'a [qr::Code],
+    fused: &'a [qr::Code],
+}
+
+impl<'a> Found<'a> {
+    fn iter(self) -> impl Iterator<Item = &'a qr::Code> {
+        self.single.iter().chain(self.fused)
+    }
+
+    fn get(self, index: usize) -> Option<&'a qr::Code> {
+        match index.checked_sub(self.single.len()) {
+            None => self.single.get(index),
+            Some(index) => self.fused.get(index),
+        }
     }
 }
 

@@ -8,7 +8,7 @@
 //! parameters from motion blurred images", 1997). Looked for a little to both
 //! sides of the direction too, the same negative peak corrects the direction.
 
-use super::{Sampler, Turned};
+use super::Turned;
 use crate::frame::Luma;
 use crate::geometry::Point;
 
@@ -22,8 +22,11 @@ const ASIDE: usize = 3;
 /// Sums of products of gradients over a part of a picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Tensor {
+    /// Mean square of the gradient along x.
     pub xx: f32,
+    /// Mean product of both.
     pub xy: f32,
+    /// Mean square of the gradient along y.
     pub yy: f32,
 }
 
@@ -258,6 +261,7 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use super::super::Sampler;
     use super::*;
 
     /// Cells of `cell` pixels, turned, dark or light at random, seen by a camera

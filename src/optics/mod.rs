@@ -3,18 +3,26 @@
 //! Plain picture operations over a luma plane: the [`Pyramid`] of halved
 //! pictures and the local [`Threshold`] between light and dark; motion blur as a
 //! [`BlurMeter`] tells it and an [`Inverse`] takes it out of a [`Turned`] part of
-//! the picture. Nothing here knows what a code is.
+//! the picture; [`Register`] that finds a picture again in the next one, and the
+//! [`Canvas`] that adds them up. Nothing here knows what a code is.
 
 mod blur;
+mod canvas;
 mod deblur;
 mod pyramid;
+mod register;
 mod sampler;
 mod threshold;
 mod turned;
 
 pub use blur::{BlurMeter, LENGTHS, Motion, Relief, Tensor};
+pub use canvas::{Canvas, Scratch};
 pub use deblur::Inverse;
 pub use pyramid::Pyramid;
+pub use register::{Found, Register};
 pub use sampler::Sampler;
 pub use threshold::{TILE, Threshold, Window};
 pub use turned::Turned;
+
+/// From this grey value on a pixel is taken for saturated.
+pub const WHITE: u8 = 250;

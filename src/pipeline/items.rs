@@ -137,13 +137,8 @@ impl Items {
             // Whoever asked may have gone.
             let _ = reply.try_send(answer);
         }
-        self.tracker.frame(
-            &stamp,
-            &reads.codes,
-            &reads.unread,
-            Some(luma),
-            &mut self.decided,
-        );
+        self.tracker
+            .frame(&stamp, (&reads).into(), Some(luma), &mut self.decided);
         self.last_frame = Some(stamp);
         drop(frame);
         lock(&self.shared.results).push(reads);

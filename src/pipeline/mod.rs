@@ -17,8 +17,10 @@ mod fallback;
 mod items;
 mod order;
 mod reading;
+mod sequence;
 mod slot;
 
+pub use sequence::Sequence;
 pub use slot::{Overflow, Put, Slot, Taken};
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

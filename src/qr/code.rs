@@ -1,6 +1,6 @@
 //! A code that was read, and what is known of it.
 
-use crate::geometry::Quad;
+use crate::geometry::{Point, Quad};
 
 /// Which symbology (ISO/IEC 18004 for `Qr` and `MicroQr`, ISO/IEC 23941 for `RmQr`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -161,6 +161,15 @@ pub struct Unread {
     pub corners: Quad,
     /// The most likely cause.
     pub reason: Reason,
+}
+
+/// A finder pattern that no code was read with: something may be there.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sign {
+    /// Its middle, in pixels.
+    pub centre: Point,
+    /// Side of a module, in pixels.
+    pub module_px: f32,
 }
 
 /// Why nothing, or a located symbol, was not read.

@@ -20,8 +20,8 @@ mod sweep;
 mod trial;
 
 pub use code::{
-    Code, Codes, Content, EcLevel, Fnc1, Method, Quality, Reason, StructuredAppend, Symbology,
-    Unread,
+    Code, Codes, Content, EcLevel, Fnc1, Method, Quality, Reason, Sign, StructuredAppend,
+    Symbology, Unread,
 };
 pub use decode::{DecodeError, Decoder};
 pub use encode::{BitMatrix, EncodeError, encode};

@@ -11,7 +11,7 @@ use super::attempts::{Attempts, Scene};
 use super::budget::Budget;
 use super::sweep::{PASSES, Sweep};
 use super::trial::Trial;
-use super::{Reads, Reason};
+use super::{Reads, Reason, Sign};
 use crate::frame::Luma;
 use crate::geometry::{Point, Quad};
 
@@ -72,6 +72,8 @@ const FAIRLY_CLEAR: f32 = 0.25;
 /// A picture of so few pixels, a crop perhaps, is looked at again even without a
 /// sign: it costs little.
 const SMALL: usize = 200_000;
+/// Signs that are told of, at most.
+const MOST_SIGNS: usize = 64;
 
 /// Reads codes out of frames. Owns every buffer that this takes; once it has
 /// seen frames of a size, reading further ones allocates nothing.
@@ -115,7 +117,23 @@ impl Reader {
         self.attempts
             .run(&scene, &mut self.trial, &mut budget, reads);
         reads.work.units = budget.spent();
+        self.point_out(reads);
         conclude(reads);
+    }
+
+    /// Tells of the finder patterns that are left over.
+    fn point_out(&self, reads: &mut Reads) {
+        let Reads { codes, signs, .. } = reads;
+        let left_over = self.sweep.found().filter_map(|(finder, used)| {
+            let centre = finder.centre;
+            let clear = !used && finder.roughness < FAIRLY_CLEAR;
+            let free = clear && !codes.iter().any(|code| code.corners.contains(centre));
+            free.then_some(Sign {
+                centre,
+                module_px: finder.module,
+            })
+        });
+        signs.extend(left_over.take(MOST_SIGNS));
     }
 }
 

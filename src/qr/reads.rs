@@ -1,6 +1,6 @@
 //! What reading a frame gave.
 
-use super::{Codes, Reason, Unread};
+use super::{Codes, Reason, Sign, Unread};
 
 /// How much was done for a frame, counted in attempts instead of time, so that
 /// tests can tell what a picture can cost at most.
@@ -30,6 +30,8 @@ pub struct Reads {
     pub codes: Codes,
     /// Symbols that were located but not read.
     pub unread: Vec<Unread>,
+    /// Clear finder patterns outside of the codes that were read, at most 64.
+    pub signs: Vec<Sign>,
     /// Why nothing was read; `None` if there are codes.
     pub failure: Option<Reason>,
     /// What it took.
@@ -41,6 +43,7 @@ impl Reads {
     pub fn clear(&mut self) {
         self.codes.clear();
         self.unread.clear();
+        self.signs.clear();
         self.failure = None;
         self.work = Work::default();
     }

@@ -51,6 +51,7 @@ pub const DEBLURRED: Pass = Pass {
     },
     least: 14,
     contrast: 48.0,
+    clarity: 0.1,
     roughness: 0.65,
 };
 /// Most triples that are ranked in one frame.

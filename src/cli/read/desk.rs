@@ -17,9 +17,9 @@ pub(super) struct Desk {
     options: ReaderOptions,
     reader: Reader,
     /// What the last plane showed.
-    pub(super) reads: Reads,
+    reads: Reads,
     /// How to tell of it.
-    pub(super) style: Style,
+    style: Style,
     overlay: Option<PathBuf>,
 }
 
@@ -126,7 +126,7 @@ impl Desk {
 
     /// Reads one plane into `self.reads`. `None` if the reader panicked: it is
     /// replaced, since nothing is known of its state.
-    pub(super) fn luma(&mut self, luma: Luma<'_>, hints: &[Hint]) -> Option<Duration> {
+    fn luma(&mut self, luma: Luma<'_>, hints: &[Hint]) -> Option<Duration> {
         let start = Instant::now();
         let (reader, reads) = (&mut self.reader, &mut self.reads);
         let result = catch_unwind(AssertUnwindSafe(|| reader.read(luma, hints, reads)));

@@ -123,9 +123,8 @@ pub fn run(args: Args) -> ExitCode {
         report::Style::Text
     };
     let options = options(&args, &config);
-    let desk = || Desk::new(options.clone(), style, args.overlay.clone());
     let done = if args.sequence {
-        match Sequence::new(&config, &args.belt, desk()) {
+        match Sequence::new(&config, &args.belt, options, style) {
             Ok(sequence) => sequence.read(&inputs),
             Err(problems) => return fail(EXIT_CONFIG, problems),
         }
@@ -134,6 +133,7 @@ pub fn run(args: Args) -> ExitCode {
             0 => std::thread::available_parallelism().map_or(1, Into::into),
             threads => usize::from(threads),
         };
+        let desk = || Desk::new(options.clone(), style, args.overlay.clone());
         read_all(&inputs, threads, desk)
     };
     match done {

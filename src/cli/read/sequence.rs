@@ -4,30 +4,23 @@
 
 use std::io;
 use std::path::Path;
-use std::time::Duration;
 
-use super::desk::Desk;
 use super::inputs::Input;
-use super::report::PANICKED;
+use super::report::{PANICKED, Style};
 use super::video::Video;
 use super::{Belt, EXIT_FAILED, fail};
 use crate::camera::picture;
 use crate::config::{Config, Decide, ItemPlan, NoReadsPlan, Problems, TriggerMode};
 use crate::frame::{Luma, Stamp};
-use crate::item::{Event, Hint, Tracker};
-
-/// After the last frame nothing more comes: so much later every track has been
-/// out of sight for too long, whatever `item.lost-ms` says (at most an hour).
-const AFTER_ALL: Duration = Duration::from_secs(2 * 3600);
+use crate::item::Event;
+use crate::pipeline;
+use crate::qr::ReaderOptions;
 
 /// Frames on their way through reader and tracker.
 pub(super) struct Sequence {
-    plan: ItemPlan,
-    noreads: NoReadsPlan,
-    /// Made with the first frame, which tells its size.
-    tracker: Option<Tracker>,
-    desk: Desk,
-    hints: Vec<Hint>,
+    /// Reader and tracker.
+    inner: pipeline::Sequence,
+    style: Style,
     events: Vec<Event>,
     names: Names,
     fps: f64,
@@ -64,27 +57,31 @@ impl Names {
 impl Sequence {
     /// Items by the configuration's `[item]` and `[belt]`, but decided when they
     /// leave; what the command line knows of the camera comes first.
-    pub(super) fn new(config: &Config, belt: &Belt, desk: Desk) -> Result<Self, Problems> {
+    pub(super) fn new(
+        config: &Config,
+        belt: &Belt,
+        options: ReaderOptions,
+        style: Style,
+    ) -> Result<Self, Problems> {
         let plan = config.plan()?;
         let now = jiff::Timestamp::now().as_nanosecond();
+        let item = ItemPlan {
+            decide: Decide::Leave,
+            trigger: TriggerMode::Free,
+            direction_rad: match belt.belt_direction {
+                Some(degrees) => Some(degrees.to_radians()),
+                None => plan.item.direction_rad,
+            },
+            ..plan.item
+        };
+        let noreads = NoReadsPlan {
+            publish: true,
+            dir: None,
+            ..plan.noread
+        };
         Ok(Self {
-            plan: ItemPlan {
-                decide: Decide::Leave,
-                trigger: TriggerMode::Free,
-                direction_rad: match belt.belt_direction {
-                    Some(degrees) => Some(degrees.to_radians()),
-                    None => plan.item.direction_rad,
-                },
-                ..plan.item
-            },
-            noreads: NoReadsPlan {
-                publish: true,
-                dir: None,
-                ..plan.noread
-            },
-            tracker: None,
-            desk,
-            hints: Vec::new(),
+            inner: pipeline::Sequence::new(options, item, Vec::new(), noreads),
+            style,
             events: Vec::new(),
             names: Names::default(),
             fps: belt.fps,
@@ -114,10 +111,7 @@ impl Sequence {
                 return Ok(self.all_opened);
             }
         }
-        if let Some(tracker) = &mut self.tracker {
-            let end = self.frames as f64 / self.fps + AFTER_ALL.as_secs_f64();
-            tracker.tick((end * 1e9) as u64, self.began, &mut self.events);
-        }
+        self.inner.end(&mut self.events);
         self.tell()?;
         Ok(self.all_opened)
     }
@@ -159,12 +153,6 @@ impl Sequence {
 
     /// The next frame.
     fn frame(&mut self, luma: Luma<'_>) {
-        let plan = &mut self.plan;
-        let noreads = &self.noreads;
-        let tracker = self.tracker.get_or_insert_with(|| {
-            (plan.width, plan.height) = (luma.width() as u32, luma.height() as u32);
-            Tracker::new(plan, Vec::new(), noreads)
-        });
         let ns = mono_ns(self.frames, self.fps);
         let stamp = Stamp {
             sequence: self.frames,
@@ -172,18 +160,11 @@ impl Sequence {
             wall_ns: self.began.saturating_add_unsigned(ns),
             exposure_us: self.exposure_us,
         };
-        self.hints.clear();
-        tracker.hints(stamp.mono_ns, &mut self.hints);
-        for hint in &mut self.hints {
-            hint.exposed(stamp.exposure_us);
-        }
-        if self.desk.luma(luma, &self.hints).is_none() {
+        if !self.inner.frame(&stamp, luma, &mut self.events) {
             let name = self.names.of(self.frames);
             fail(EXIT_FAILED, format!("{name}: {PANICKED}"));
             self.all_opened = false;
         }
-        let reads = &self.desk.reads;
-        tracker.frame(&stamp, &reads.codes, &reads.unread, None, &mut self.events);
         self.frames += 1;
     }
 
@@ -193,7 +174,7 @@ impl Sequence {
             let name = |mono_ns| self.names.of(frame_at(mono_ns, self.fps));
             let first = name(event.track.first_mono_ns);
             let last = name(event.track.last_mono_ns);
-            let text = self.desk.style.item(&first, &last, &event);
+            let text = self.style.item(&first, &last, &event);
             self.wanted &= crate::cli::print(text.as_bytes())?;
         }
         Ok(())

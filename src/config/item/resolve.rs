@@ -60,6 +60,7 @@ impl Item {
             lost: Duration::from_millis(self.lost_ms.into()),
             decide: self.decide,
             confirm_frames: self.confirm_frames.max(1),
+            fusion: self.fusion,
             line: self.line,
             trigger: self.trigger,
             window: Duration::from_millis(self.window_ms.into()),
