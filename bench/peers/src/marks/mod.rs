@@ -10,6 +10,9 @@
 
 mod ceiling;
 mod cells;
+mod clutter;
+mod deadline;
+mod falsehood;
 mod goals;
 mod pictures;
 mod report;
@@ -33,7 +36,14 @@ pub struct Options {
     /// Tracks of ten frames in each cell of tracks.
     #[arg(long, default_value_t = 200)]
     tracks: u64,
-    /// Only sections (cells, tracks, pictures, times) or works (glare:10, boofcv) whose
+    /// Deadlines of a frame, ms.
+    #[arg(long, value_delimiter = ',', default_values_t = [5.0, 10.0, 20.0])]
+    deadlines: Vec<f64>,
+    /// Small frames of each of two kinds that are searched for false reads; a
+    /// million takes hours.
+    #[arg(long, default_value_t = 2_000)]
+    false_reads: u64,
+    /// Only sections (cells, tracks, pictures, times, deadline, false) or works (glare:10, boofcv) whose
     /// name starts with one of these, separated by commas.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
@@ -89,6 +99,8 @@ pub fn run(options: &Options) -> Result<(), String> {
     let mut wrong = cells::run(options, &mut report)?;
     wrong += tracks::run(options, &mut report)?;
     wrong += pictures::run(options, &mut report)?;
+    deadline::run(options, &mut report)?;
+    wrong += falsehood::run(options, &mut report)?;
     report.judge("false-reads", Figure::plain(wrong as f64));
     report.close();
     Ok(())

@@ -27,9 +27,46 @@ const STEPS: std::ops::RangeInclusive<f32> = 12.0..=40.0;
 /// After the last frame, until every track has been out of sight for too long.
 const AFTER_ALL_S: f64 = 7200.0;
 
-/// Name, share of the code under the highlight when it is in the middle, blur
-/// along the way in px.
-const CELLS: [(&str, f32, f32); 2] = [("track:glare", 0.5, 0.0), ("track:glare+blur", 0.3, 6.0)];
+/// What the codes of a cell slide under.
+struct Cell {
+    name: &'static str,
+    /// Share of the code under a highlight, where one is in its middle.
+    glare: f32,
+    /// Blur along the way, px.
+    blur: f32,
+    /// A row of lamps instead of one: no frame is free of them.
+    row: bool,
+}
+
+/// One lamp leaves the code clear at either end of its way. Under a row of them
+/// no frame is clear; there zxing-cpp reads a fifth of the tracks in some frame,
+/// and a twelfth with the blur, while the frames together show every module.
+const CELLS: [Cell; 4] = [
+    Cell {
+        name: "track:lamp",
+        glare: 0.5,
+        blur: 0.0,
+        row: false,
+    },
+    Cell {
+        name: "track:lamp+blur",
+        glare: 0.5,
+        blur: 6.0,
+        row: false,
+    },
+    Cell {
+        name: "track:lamps",
+        glare: 0.2,
+        blur: 0.0,
+        row: true,
+    },
+    Cell {
+        name: "track:lamps+blur",
+        glare: 0.2,
+        blur: 6.0,
+        row: true,
+    },
+];
 
 /// What a reader read of the tracks.
 #[derive(Default)]
@@ -51,8 +88,8 @@ struct Track {
 /// Fills the chosen cells. How many reads of ours were false.
 pub fn run(options: &Options, report: &mut Report) -> Result<usize, String> {
     let mut wrong = 0;
-    let wanted = |(name, ..): &&(&str, f32, f32)| options.wants("tracks", name);
-    for (index, (name, glare, blur)) in CELLS.iter().filter(wanted).enumerate() {
+    let wanted = |cell: &&Cell| options.wants("tracks", cell.name);
+    for (index, cell) in CELLS.iter().filter(wanted).enumerate() {
         if index == 0 {
             report.head(
                 &format!(
@@ -64,21 +101,26 @@ pub fn run(options: &Options, report: &mut Report) -> Result<usize, String> {
                 &head(),
             );
         }
-        wrong += fill(name, *glare, *blur, options, report)?;
+        wrong += fill(cell, options, report)?;
     }
     Ok(wrong)
 }
 
-fn draw(seed: u64, glare: f32, blur: f32) -> Track {
+fn draw(seed: u64, cell: &Cell) -> Track {
     let mut rng = Rng::with_seed(seed ^ 0x57E9);
     let step = STEPS.start() + rng.f32() * (STEPS.end() - STEPS.start());
     let how = Degradation {
-        glare,
-        blur_px: blur,
+        glare: cell.glare,
+        blur_px: cell.blur,
         blur_deg: 0.0,
         ..start(seed)
     };
-    let frames = print(seed).track(&how, FRAMES, step);
+    let print = print(seed);
+    let frames = if cell.row {
+        print.track_under_row(&how, FRAMES, step)
+    } else {
+        print.track(&how, FRAMES, step)
+    };
     Track {
         single: frames.iter().any(ceiling::readable),
         fused: fused(&frames),
@@ -124,13 +166,7 @@ fn fused(frames: &[Specimen]) -> bool {
     grid.readable(&darkest) || grid.readable(&means) || grid.correctable(&voted)
 }
 
-fn fill(
-    cell: &str,
-    glare: f32,
-    blur: f32,
-    options: &Options,
-    report: &mut Report,
-) -> Result<usize, String> {
+fn fill(cell: &Cell, options: &Options, report: &mut Report) -> Result<usize, String> {
     let mut readers = readers::all(Wanted::Qr, &options.readers());
     let mut scores: Vec<Score> = readers.iter().map(|_| Score::default()).collect();
     let mut follower = Follower::new()?;
@@ -138,11 +174,11 @@ fn fill(
     let (mut single, mut all) = (0, 0);
     each(
         options.tracks,
-        |seed| draw(seed, glare, blur),
+        |seed| draw(seed, cell),
         |_, mut track: Track| {
             single += usize::from(track.single);
             all += usize::from(track.fused);
-            follower.follow(&track, blur, options.cpu, &mut followed);
+            follower.follow(&track, cell.blur, options.cpu, &mut followed);
             let text = track.frames[0].text.clone();
             let pictures: Vec<Picture> = track
                 .frames
@@ -173,6 +209,7 @@ fn fill(
         },
     )?;
     let count = options.tracks as usize;
+    let cell = cell.name;
     for (reader, score) in readers.iter().zip(&scores) {
         report.line("tracks", &row(cell, reader.name(), score, count));
     }
