@@ -23,6 +23,11 @@ const CELLS: &[(&str, &[f32])] = &[
     ("defocus", &[1.5, 2.0, 2.5]),
 ];
 
+/// What the numbers behind the names are.
+const LEVELS: &str =
+    "motion, defocus, module in px, glare and damage in % of the code, contrast in grey levels";
+
+/// What one reader made of a cell.
 #[derive(Default)]
 struct Score {
     codes: usize,
@@ -54,10 +59,7 @@ pub fn run(options: &Options, report: &mut Report) -> Result<usize, String> {
             }
             if head_is_due {
                 report.head(
-                    &format!(
-                        "Degraded codes, {} a cell (motion, defocus: px; glare, damage: % of the code; contrast: grey levels; module: px)",
-                        options.count
-                    ),
+                    &format!("Degraded codes, {} a cell; {LEVELS}", options.count),
                     &head(),
                 );
                 head_is_due = false;

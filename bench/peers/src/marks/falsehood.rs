@@ -41,7 +41,7 @@ struct Row {
 
 /// Reads as many as chosen. How many reads were false.
 pub fn run(options: &Options, report: &mut Report) -> Result<usize, String> {
-    if options.false_reads == 0 || !options.wants("false", "false-reads") {
+    if options.false_reads == 0 || !options.wants("falsehood", "false-reads") {
         return Ok(0);
     }
     let blank = blank_pictures(options)?;
@@ -71,7 +71,7 @@ pub fn run(options: &Options, report: &mut Report) -> Result<usize, String> {
     ] {
         let row = read(name, count, draw);
         wrong += row.wrong as usize;
-        report.line("false", &row);
+        report.line("falsehood", &row);
     }
     Ok(wrong)
 }
@@ -113,7 +113,7 @@ fn read(name: &'static str, count: u64, draw: &Draw<'_>) -> Row {
                     let mut rng = Rng::with_seed(seed ^ 0xFA15E);
                     let (frame, text) = draw(seed, &mut rng);
                     reader.read(frame.view(), &[], &mut reads);
-                    for code in &reads.codes {
+                    for code in reads.codes.iter() {
                         let content = &code.content;
                         if content.is_text && Some(&content.text) == text.as_ref() {
                             continue;

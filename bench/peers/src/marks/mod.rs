@@ -43,8 +43,8 @@ pub struct Options {
     /// million takes hours.
     #[arg(long, default_value_t = 2_000)]
     false_reads: u64,
-    /// Only sections (cells, tracks, pictures, times, deadline, false) or works (glare:10, boofcv) whose
-    /// name starts with one of these, separated by commas.
+    /// Only sections (cells, tracks, pictures, times, deadline, falsehood) or works
+    /// (glare:10, boofcv) whose name starts with one of these, separated by commas.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Only these readers; zxing-cpp and beltscan always run. The others are

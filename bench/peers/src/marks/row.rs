@@ -79,8 +79,7 @@ impl Row {
 impl Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ms = |ms: Option<f64>| ms.map_or(String::new(), |ms| format!("{ms:.2}"));
-        write!(
-            f,
+        let line = format!(
             "{:<18}{:<16}{:>7}{:>7}{:>8.1}{:>15}{:>7}{:>11}{:>9}{:>9}{:>10}  {}",
             self.cell,
             self.reader,
@@ -97,6 +96,7 @@ impl Display for Row {
                 n => n.to_string(),
             },
             self.goal
-        )
+        );
+        f.write_str(line.trim_end())
     }
 }

@@ -304,7 +304,7 @@ impl Follower {
         let told = self.events.iter().flat_map(|event| &event.codes);
         texts.extend(told.filter_map(|code| code.text.clone()));
         score.tracks += 1;
-        score.read += usize::from(texts.iter().any(|text| *text == first.text));
+        score.read += usize::from(texts.contains(&first.text));
         score.wrong += texts.iter().filter(|text| **text != first.text).count();
     }
 }
