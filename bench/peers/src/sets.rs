@@ -3,6 +3,7 @@
 //! Pictures are loaded or drawn one at a time, so that a set of any size needs
 //! the memory of one.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use beltscan::camera::picture::{self, Picture};
@@ -15,8 +16,16 @@ use crate::synthetic::{self, Scene};
 /// What is in a picture.
 #[derive(Clone, Debug)]
 pub enum Truth {
-    /// Exactly these texts: any other read is false.
-    Texts(Vec<String>),
+    /// These texts, no others.
+    Texts {
+        /// Each is to be read.
+        texts: Vec<String>,
+        /// Texts that another folder has for the file of this name. Folders with
+        /// copies of the same pictures disagree on some: one misspells a text,
+        /// and of a code inside a code each names another. A list that contradicts
+        /// another cannot prove a read false, nor does it make one count.
+        disputed: Vec<String>,
+    },
     /// Codes in these places, texts unknown. A read elsewhere is a stray one.
     Places(Vec<Quad>),
 }
@@ -25,8 +34,26 @@ impl Truth {
     /// How many codes there are to read.
     pub fn codes(&self) -> usize {
         match self {
-            Truth::Texts(texts) => texts.len(),
+            Truth::Texts { texts, .. } => texts.len(),
             Truth::Places(places) => places.len(),
+        }
+    }
+
+    /// These texts, which nobody disputes.
+    pub fn of(texts: Vec<String>) -> Self {
+        Truth::Texts {
+            texts,
+            disputed: Vec::new(),
+        }
+    }
+
+    /// May `text` be in the picture, for all that is known?
+    pub fn allows(&self, text: &str) -> bool {
+        match self {
+            Truth::Texts { texts, disputed } => {
+                texts.iter().chain(disputed).any(|known| known == text)
+            }
+            Truth::Places(_) => true,
         }
     }
 }
@@ -77,7 +104,7 @@ impl Set {
             }
             Source::Drawn { scenes, seed } => {
                 let (picture, texts) = synthetic::frame(scenes[index], seed + index as u64);
-                Ok((format!("#{index}"), picture, Truth::Texts(texts)))
+                Ok((format!("#{index}"), picture, Truth::of(texts)))
             }
         }
     }
@@ -128,6 +155,18 @@ pub fn drawn() -> Vec<Set> {
                 40
             ],
         ),
+        set(
+            "empty-belt-720p",
+            6_000,
+            vec![
+                Scene {
+                    texture: 60.0,
+                    noise: 4.0,
+                    ..hd
+                };
+                40
+            ],
+        ),
     ]
 }
 
@@ -152,45 +191,57 @@ pub fn corpus(folder: &Path) -> Result<Vec<Set>, String> {
         .filter(|manifest| manifest.is_file())
         .collect();
     manifests.sort();
-    let mut sets: Vec<Set> = Vec::new();
-    for manifest in manifests {
+    let mut lines: Vec<(PathBuf, Line)> = Vec::new();
+    for manifest in &manifests {
         let home = manifest.parent().unwrap_or(folder);
-        let group = home.file_name().unwrap_or_default().to_string_lossy();
-        let text = std::fs::read_to_string(&manifest).map_err(|error| at(&manifest, &error))?;
+        let text = std::fs::read_to_string(manifest).map_err(|error| at(manifest, &error))?;
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
-            let line: Line = serde_json::from_str(line).map_err(|error| at(&manifest, &error))?;
-            let path = home.join(&line.file);
-            let truth = match line.texts {
-                Some(texts) => Truth::Texts(texts),
-                None => Truth::Places(line.corners.iter().map(quad).collect()),
-            };
-            let name = match &*group {
-                "boofcv" => format!("{group}/{}", line.category),
-                _ => group.to_string(),
-            };
-            let set = match sets.iter().position(|set| set.name == name) {
-                Some(known) => &mut sets[known],
-                None => {
-                    sets.push(Set {
-                        wanted: match name.as_str() {
-                            "micro-rmqr" => Wanted::Family,
-                            _ => Wanted::Qr,
-                        },
-                        name,
-                        len: 0,
-                        source: Source::Files(Vec::new()),
-                    });
-                    sets.last_mut().expect("just pushed")
-                }
-            };
-            if let Source::Files(files) = &mut set.source {
-                files.push(File {
-                    path,
-                    size: (line.width, line.height),
-                    truth,
-                });
-                set.len = files.len();
+            let line = serde_json::from_str(line).map_err(|error| at(manifest, &error))?;
+            lines.push((home.to_path_buf(), line));
+        }
+    }
+    let mut named: HashMap<String, Vec<String>> = HashMap::new();
+    for (_, line) in &lines {
+        let texts = line.texts.iter().flatten().cloned();
+        named.entry(line.file.clone()).or_default().extend(texts);
+    }
+    let mut sets: Vec<Set> = Vec::new();
+    for (home, line) in lines {
+        let group = home.file_name().unwrap_or_default().to_string_lossy();
+        let truth = match line.texts {
+            Some(texts) => {
+                let mut disputed = named.get(&line.file).cloned().unwrap_or_default();
+                disputed.retain(|text| !texts.contains(text));
+                Truth::Texts { texts, disputed }
             }
+            None => Truth::Places(line.corners.iter().map(quad).collect()),
+        };
+        let name = match &*group {
+            "boofcv" => format!("{group}/{}", line.category),
+            _ => group.to_string(),
+        };
+        let set = match sets.iter().position(|set| set.name == name) {
+            Some(known) => &mut sets[known],
+            None => {
+                sets.push(Set {
+                    wanted: match name.as_str() {
+                        "micro-rmqr" => Wanted::Family,
+                        _ => Wanted::Qr,
+                    },
+                    name,
+                    len: 0,
+                    source: Source::Files(Vec::new()),
+                });
+                sets.last_mut().expect("just pushed")
+            }
+        };
+        if let Source::Files(files) = &mut set.source {
+            files.push(File {
+                path: home.join(&line.file),
+                size: (line.width, line.height),
+                truth,
+            });
+            set.len = files.len();
         }
     }
     Ok(sets)

@@ -130,23 +130,46 @@ impl Print {
     pub fn specimen(&self, how: &Degradation) -> Specimen {
         let (corners, width, height) = self.place(how);
         let highlight = Highlight::over(&corners, how);
-        self.picture(how, corners, (width, height), highlight, 0)
+        self.picture(how, corners, (width, height), highlight.as_slice(), 0)
     }
 
     /// `frames` pictures of it as it slides by `step_px` a frame to the right
     /// under a highlight that stays in the middle of the view and covers
     /// `how.glare` of the code when that is below it. All pictures have one size.
     pub fn track(&self, how: &Degradation, frames: usize, step_px: f32) -> Vec<Specimen> {
+        self.track_under(how, frames, step_px, false)
+    }
+
+    /// The same under a row of lamps along the way, one to each width of the code:
+    /// every frame has highlights over the code, each frame over other modules.
+    pub fn track_under_row(&self, how: &Degradation, frames: usize, step_px: f32) -> Vec<Specimen> {
+        self.track_under(how, frames, step_px, true)
+    }
+
+    fn track_under(
+        &self,
+        how: &Degradation,
+        frames: usize,
+        step_px: f32,
+        row: bool,
+    ) -> Vec<Specimen> {
         let (middle, width, height) = self.place(how);
         let way = step_px * frames.saturating_sub(1) as f32;
         let middle = middle.shifted(Point::new(way / 2.0, 0.0));
         let width = width + way.abs().ceil() as usize;
-        let highlight = Highlight::over(&middle, how);
+        let mut highlights: Vec<Highlight> = Vec::new();
+        if let Some(first) = Highlight::over(&middle, how) {
+            let (left, _, right, _) = middle.bounds();
+            let reach = if row { width as f32 } else { 0.0 };
+            // Bounded, whatever the sizes are.
+            let beside = (reach / (right - left).max(1.0)).min(64.0) as i32;
+            highlights.extend((-beside..=beside).map(|n| first.shifted(n as f32 * (right - left))));
+        }
         (0..frames)
             .map(|frame| {
                 let off = step_px * frame as f32 - way / 2.0;
                 let corners = middle.shifted(Point::new(off, 0.0));
-                self.picture(how, corners, (width, height), highlight, frame as u64)
+                self.picture(how, corners, (width, height), &highlights, frame as u64)
             })
             .collect()
     }
@@ -178,7 +201,7 @@ impl Print {
         how: &Degradation,
         corners: Quad,
         (width, height): (usize, usize),
-        highlight: Option<Highlight>,
+        highlights: &[Highlight],
         frame: u64,
     ) -> Specimen {
         let side = self.side as f64;
@@ -215,7 +238,8 @@ impl Print {
         for i in 0..width * height {
             let (x, y) = ((i % width) as f64, (i / width) as f64);
             let sum: f32 = offsets.iter().map(|(dx, dy)| level(x + dx, y + dy)).sum();
-            let lamp = highlight.map_or(0.0, |h| h.light(x as f32 + 0.5, y as f32 + 0.5));
+            let lamps = highlights.iter();
+            let lamp: f32 = lamps.map(|h| h.light(x as f32 + 0.5, y as f32 + 0.5)).sum();
             let normal = (0..12).map(|_| random.f32()).sum::<f32>() - 6.0;
             let light = sum / samples as f32 + lamp + how.noise * normal;
             saturated.push(lamp >= 255.0);
@@ -298,6 +322,14 @@ impl Highlight {
             }
         }
         Some(sized(high))
+    }
+
+    /// The same lamp `way` px further to the right.
+    fn shifted(self, way: f32) -> Self {
+        Self {
+            centre: self.centre + Point::new(way, 0.0),
+            ..self
+        }
     }
 
     /// Distance from the centre, 1 where it ceases to saturate.
@@ -506,5 +538,30 @@ mod tests {
             let level = darkest(i % side, i / side).min().expect("ten frames");
             assert_eq!(level < 128, dark, "module {i}");
         }
+    }
+
+    #[test]
+    fn under_a_row_of_lamps_no_frame_is_clear_but_all_modules_are_seen() {
+        let how = Degradation {
+            glare: 0.2,
+            ..Degradation::default()
+        };
+        let track = print().track_under_row(&how, 10, 17.0);
+        let side = track[0].side;
+        let mut seen = vec![false; side * side];
+        for specimen in &track {
+            let mut lit = 0;
+            for (i, seen) in seen.iter_mut().enumerate() {
+                let at = specimen
+                    .module_centre(i % side, i / side)
+                    .expect("a square");
+                let under = specimen.saturated[at.y as usize * specimen.width + at.x as usize];
+                lit += usize::from(under);
+                *seen |= !under;
+            }
+            let share = lit as f32 / seen.len() as f32;
+            assert!((0.1..0.3).contains(&share), "{share}");
+        }
+        assert!(seen.iter().all(|&seen| seen));
     }
 }
