@@ -8,7 +8,7 @@
 //! parameters from motion blurred images", 1997). Looked for a little to both
 //! sides of the direction too, the same negative peak corrects the direction.
 
-use super::{Sampler, Turned};
+use super::Turned;
 use crate::frame::Luma;
 use crate::geometry::Point;
 
@@ -22,8 +22,11 @@ const ASIDE: usize = 3;
 /// Sums of products of gradients over a part of a picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Tensor {
+    /// Of horizontal gradients with themselves.
     pub xx: f32,
+    /// Of horizontal with vertical ones.
     pub xy: f32,
+    /// Of vertical ones with themselves.
     pub yy: f32,
 }
 
@@ -259,6 +262,7 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::optics::Sampler;
 
     /// Cells of `cell` pixels, turned, dark or light at random, seen by a camera
     /// that moved by `way` and is a little noisy.
