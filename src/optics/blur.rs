@@ -22,11 +22,11 @@ const ASIDE: usize = 3;
 /// Sums of products of gradients over a part of a picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Tensor {
-    /// Mean square of the gradient along x.
+    /// Of horizontal gradients with themselves.
     pub xx: f32,
-    /// Mean product of both.
+    /// Of horizontal with vertical ones.
     pub xy: f32,
-    /// Mean square of the gradient along y.
+    /// Of vertical ones with themselves.
     pub yy: f32,
 }
 
@@ -261,8 +261,8 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::Sampler;
     use super::*;
+    use crate::optics::Sampler;
 
     /// Cells of `cell` pixels, turned, dark or light at random, seen by a camera
     /// that moved by `way` and is a little noisy.

@@ -3,12 +3,14 @@
 //! Plain picture operations over a luma plane: the [`Pyramid`] of halved
 //! pictures and the local [`Threshold`] between light and dark; motion blur as a
 //! [`BlurMeter`] tells it and an [`Inverse`] takes it out of a [`Turned`] part of
-//! the picture; [`Register`] that finds a picture again in the next one, and the
-//! [`Canvas`] that adds them up. Nothing here knows what a code is.
+//! the picture; defocus, which a [`Refocus`] takes out; [`Register`] that finds a
+//! picture again in the next one, and the [`Canvas`] that adds them up. Nothing
+//! here knows what a code is.
 
 mod blur;
 mod canvas;
 mod deblur;
+mod defocus;
 mod pyramid;
 mod register;
 mod sampler;
@@ -18,6 +20,7 @@ mod turned;
 pub use blur::{BlurMeter, LENGTHS, Motion, Relief, Tensor};
 pub use canvas::{Canvas, Scratch};
 pub use deblur::Inverse;
+pub use defocus::{Refocus, smoothness};
 pub use pyramid::Pyramid;
 pub use register::{Found, Register};
 pub use sampler::Sampler;

@@ -34,7 +34,7 @@ pub enum Method {
     /// One frame, as it was.
     #[default]
     Plain,
-    /// After motion blur was taken out.
+    /// After motion blur or defocus was taken out.
     Deblur,
     /// Some modules were erasures.
     Erasure,

@@ -1,20 +1,22 @@
-//! Codes that moved during the exposure: where a blurred code may lie the motion
-//! is measured and taken out, and what comes of it is searched like a picture of
-//! its own.
+//! Codes that moved during the exposure or were out of focus: where a blurred code
+//! may lie the blur is measured and taken out, and what comes of it is searched
+//! like a picture of its own.
 //!
 //! Nothing is looked for where nothing says that a code was missed. Where
 //! something does, one cheap look at the gradients of the whole frame finds the
-//! patches that moved; what each costs is bounded by its size.
+//! patches that moved or are smooth; what each costs is bounded by its size.
 
 mod region;
 
 use std::mem::swap;
 
-use self::region::{Octagon, Patches};
+use self::region::{Octagon, Patch, Patches};
 use super::{Kind, Proposal, Scene};
 use crate::frame::Luma;
 use crate::geometry::{Point, Quad};
-use crate::optics::{BlurMeter, Inverse, LENGTHS, Motion, Sampler, Tensor, Turned};
+use crate::optics::{
+    BlurMeter, Inverse, LENGTHS, Motion, Refocus, Sampler, Tensor, Turned, smoothness,
+};
 use crate::qr::budget::Budget;
 use crate::qr::sweep::{DEBLURRED, Sweep};
 use crate::qr::trial::Trial;
@@ -47,6 +49,14 @@ const LARGE: f32 = 200.0;
 const NOISES: [f32; 2] = [0.003, 0.015];
 /// How that grows with frequency: see [`Inverse::of_motion`].
 const RISE: f32 = 4.0;
+/// Where it is smoother than this a patch is out of focus: see [`smoothness`].
+const SMOOTH: f32 = 0.6;
+/// Standard deviations of a defocus, in pixels, and noise for their inverse. The
+/// first gives back what one of 2 to 2.5 pixels took from modules of 4, the second
+/// is for smaller modules.
+const DEFOCUS: [(f32, f32); 2] = [(2.3, 0.003), (1.5, 0.003)];
+/// Coarsest level on which defocus is taken out.
+const COARSEST: usize = 3;
 /// A motion that lies further off the rows than this, as a tangent, is measured
 /// again along itself.
 const ASKEW: f32 = 0.08;
@@ -62,7 +72,7 @@ const MEASURED_ROWS: usize = 100;
 /// What measuring and undoing cost for each pixel of a place, in units of work.
 const UNITS: f32 = 60.0;
 
-/// Takes motion blur out.
+/// Takes blur out.
 #[derive(Default)]
 pub struct Deblur {
     patches: Patches,
@@ -70,6 +80,7 @@ pub struct Deblur {
     turned: Turned,
     meter: BlurMeter,
     inverse: Inverse,
+    refocus: Refocus,
     plane: Vec<f32>,
     bytes: Vec<u8>,
     sweep: Sweep,
@@ -84,8 +95,18 @@ struct Place {
     level: usize,
     /// Direction of the motion, of length 1.
     along: Point,
-    /// The way during the exposure in pixels of level 0, where it is known.
-    known: Option<Point>,
+    blur: Blur,
+}
+
+/// What is wrong with a place.
+#[derive(Clone, Copy, Debug)]
+enum Blur {
+    /// It moved by this way, in pixels of level 0.
+    Known(Point),
+    /// It moved.
+    Motion,
+    /// It is out of focus.
+    Defocus,
 }
 
 /// What an attempt works with.
@@ -179,7 +200,7 @@ impl Deblur {
                 outline: Octagon::around(corners),
                 level: 0,
                 along: way * (1.0 / length),
-                known: Some(way),
+                blur: Blur::Known(way),
             };
             let (_, size) = place.outline.rectangle(place.along);
             place.level = level_for(size.x.max(size.y));
@@ -196,6 +217,7 @@ impl Deblur {
         let mut patches = std::mem::take(&mut self.patches);
         for patch in patches.find(luma, (1 << level) as f32, read) {
             if patch.tensor.anisotropy() < LEAST_ANISOTROPY {
+                self.push_smooth(scene, patch, out);
                 continue;
             }
             let along = patch.tensor.weakest();
@@ -213,7 +235,7 @@ impl Deblur {
                 outline: patch.outline,
                 level,
                 along,
-                known: None,
+                blur: Blur::Motion,
             };
             self.push(place, promise, out);
             if level > 0 {
@@ -228,22 +250,45 @@ impl Deblur {
         self.patches = patches;
     }
 
+    /// Proposes a patch on the levels on which it is out of focus, coarsest first.
+    fn push_smooth(&mut self, scene: &Scene<'_>, patch: &Patch, out: &mut Vec<Proposal>) {
+        let mut place = Place {
+            outline: patch.outline,
+            level: 0,
+            along: Point::new(1.0, 0.0),
+            blur: Blur::Defocus,
+        };
+        let (centre, size) = patch.outline.rectangle(place.along);
+        let (left, top) = (centre.x - size.x / 2.0, centre.y - size.y / 2.0);
+        let least = level_for(size.x.max(size.y)).saturating_sub(1);
+        let pyramid = scene.sweep.pyramid();
+        for level in least..=COARSEST.min(pyramid.levels() - 1) {
+            let at = |at: f32| (at / (1u32 << level) as f32) as usize;
+            let luma = pyramid.level(scene.luma, level);
+            let part = luma.crop(at(left), at(top), at(size.x), at(size.y));
+            if smoothness(part) > SMOOTH {
+                break;
+            }
+            place.level = level;
+            self.push(place, 0.3, out);
+        }
+    }
+
     fn push(&mut self, place: Place, promise: f32, out: &mut Vec<Proposal>) {
         if self.places.len() == MOST_PLACES {
             return;
         }
         let (centre, size) = place.outline.rectangle(place.along);
         let pixels = size.x * size.y / (1u32 << (2 * place.level)) as f32;
+        let units = match place.blur {
+            Blur::Motion => UNITS,
+            Blur::Known(_) | Blur::Defocus => UNITS / 2.0,
+        };
         out.push(Proposal {
             index: self.places.len(),
             centre,
             promise,
-            cost: (pixels
-                * if place.known.is_some() {
-                    UNITS / 2.0
-                } else {
-                    UNITS
-                }) as usize,
+            cost: (pixels * units) as usize,
         });
         self.places.push(place);
     }
@@ -255,10 +300,10 @@ impl Deblur {
         sampler: &Sampler<'_>,
         work: &mut Work<'_, '_>,
     ) -> Option<bool> {
-        if let Some(way) = place.known
-            && self.undo_motion(place, sampler, way, work)?
-        {
-            return Some(true);
+        match place.blur {
+            Blur::Known(way) if self.undo_motion(place, sampler, way, work)? => return Some(true),
+            Blur::Defocus => return self.undo_defocus(place, sampler, work),
+            _ => {}
         }
         let mut along = place.along;
         let mut found = [Motion::default(); 3];
@@ -294,8 +339,17 @@ impl Deblur {
         }
         for noise in NOISES {
             self.inverse.of_motion(pixels, noise, RISE);
-            let gain = self.filter(work.budget)?;
-            if self.search(gain, length, work) {
+            self.plane.clear();
+            for y in 0..self.turned.rows() {
+                let row = self.inverse.row(self.turned.row(y));
+                self.plane.extend_from_slice(row);
+                work.budget.spend(row.len() * self.inverse.taps() / 4);
+                if y % ROWS == 0 && work.budget.is_spent() {
+                    return None;
+                }
+            }
+            // The edges of a motion are ramps: eight tenths of them.
+            if self.search(0.8 * length, work) {
                 return Some(true);
             }
         }
@@ -340,7 +394,7 @@ impl Deblur {
         let (centre, size) = place.outline.rectangle(along);
         let width = size.x / sampler.pixel() + 2.0 * length + ROOM;
         let height = size.y / sampler.pixel() + ROOM;
-        if !(width * height <= MOST_TURNED) {
+        if !(width * height).is_finite() || width * height > MOST_TURNED {
             return Some(false);
         }
         let size = (width as usize, height as usize);
@@ -354,35 +408,53 @@ impl Deblur {
         Some(true)
     }
 
-    /// Filters the turned place and scales its contrast; gives by how much.
-    fn filter(&mut self, budget: &mut Budget) -> Option<f32> {
-        self.plane.clear();
-        for y in 0..self.turned.height() {
-            let row = self.inverse.row(self.turned.row(y));
-            self.plane.extend_from_slice(row);
-            budget.spend(row.len() * self.inverse.taps() / 4);
-            if y % ROWS == 0 && budget.is_spent() {
-                return None;
+    /// Takes defocus out and looks for codes.
+    fn undo_defocus(
+        &mut self,
+        place: &Place,
+        sampler: &Sampler<'_>,
+        work: &mut Work<'_, '_>,
+    ) -> Option<bool> {
+        if !self.lay(place, place.along, 0.0, sampler, work.budget)? {
+            return Some(false);
+        }
+        for (sigma, noise) in DEFOCUS {
+            self.refocus.of_gaussian(sigma, noise);
+            self.plane.clear();
+            for y in 0..self.turned.rows() {
+                self.refocus.row(&self.turned, y, &mut self.plane);
+                let units = self.turned.width() * self.refocus.taps() / 4;
+                work.budget.spend(units);
+                if y % ROWS == 0 && work.budget.is_spent() {
+                    return None;
+                }
+            }
+            // From 10 % to 90 % of an edge that is blurred by a Gaussian.
+            if self.search(2.56 * sigma * sampler.pixel(), work) {
+                return Some(true);
             }
         }
+        Some(false)
+    }
+
+    /// Makes a picture of the plane, its contrast scaled; gives by how much.
+    fn develop(&mut self) -> f32 {
         let count = self.plane.len().max(1) as f32;
         let mean = self.plane.iter().sum::<f32>() / count;
-        let squares = self
-            .plane
-            .iter()
-            .map(|value| (value - mean) * (value - mean));
-        let deviation = (squares.sum::<f32>() / count).sqrt();
+        let square = |value: &f32| (value - mean) * (value - mean);
+        let deviation = (self.plane.iter().map(square).sum::<f32>() / count).sqrt();
         let gain = (SPREAD / deviation.max(1.0)).min(MOST_GAIN);
         // Never as light as what glare saturates.
         let level = |value: &f32| (128.0 + (value - mean) * gain).clamp(0.0, 250.0) as u8;
         self.bytes.clear();
         self.bytes.extend(self.plane.iter().map(level));
-        Some(gain)
+        gain
     }
 
     /// Looks for codes in what came of a place, and tells of them in the frame's
-    /// own pixels. `length` is that of the motion there.
-    fn search(&mut self, gain: f32, length: f32, work: &mut Work<'_, '_>) -> bool {
+    /// own pixels. `edge` is how wide their edges were before, in those pixels.
+    fn search(&mut self, edge: f32, work: &mut Work<'_, '_>) -> bool {
+        let gain = self.develop();
         let (width, height) = (self.turned.width(), self.turned.height());
         let Some(luma) = Luma::new(&self.bytes, width, height, width) else {
             return false;
@@ -416,8 +488,7 @@ impl Deblur {
             code.method = Method::Deblur;
             code.quality.contrast /= gain;
             code.quality.module_px *= pixel;
-            // The edges of a motion are ramps: eight tenths of them.
-            code.quality.blur_modules = 0.8 * length / code.quality.module_px.max(1e-3);
+            code.quality.blur_modules = edge / code.quality.module_px.max(1e-3);
             swap(codes.push(), code);
         }
         codes.len() > before
