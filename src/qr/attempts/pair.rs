@@ -83,10 +83,18 @@ impl Kind for Pairs {
             .sort_by(|a, b| a.roughness.total_cmp(&b.roughness));
         self.anchors.truncate(MOST);
         for (index, finder) in self.anchors.iter().enumerate() {
+            let expected = scene
+                .hints
+                .iter()
+                .any(|hint| hint.corners.contains(finder.centre));
             proposals.push(Proposal {
                 index,
                 centre: finder.centre,
-                promise: (0.4 - finder.roughness).max(0.02),
+                promise: if expected {
+                    0.5
+                } else {
+                    (0.4 - finder.roughness).max(0.02)
+                },
                 cost: COST,
             });
         }
