@@ -6,10 +6,10 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use beltscan::config::{Decide, ItemPlan, NoReadsPlan, TriggerMode};
-use beltscan::frame::Stamp;
+use beltscan::frame::{Luma, Stamp};
 use beltscan::geometry::{Point, Quad};
 use beltscan::item::{Seen, Tracker};
-use beltscan::qr::{Code, Content, Reason, Unread};
+use beltscan::qr::{Code, Content, Reason, Sign, Unread};
 
 struct Counting;
 
@@ -51,9 +51,8 @@ fn square(x: f32, y: f32) -> Quad {
     ])
 }
 
-#[test]
-fn a_warm_tracker_allocates_nothing() {
-    let plan = ItemPlan {
+fn plan() -> ItemPlan {
+    ItemPlan {
         group_px: 30.0,
         lost: Duration::from_secs(3),
         decide: Decide::Leave,
@@ -66,15 +65,22 @@ fn a_warm_tracker_allocates_nothing() {
         direction_rad: None,
         width: 1280,
         height: 800,
-    };
-    let noreads = NoReadsPlan {
+    }
+}
+
+fn noreads() -> NoReadsPlan {
+    NoReadsPlan {
         publish: true,
         dir: None,
         max_files: 1,
         max_bytes: 1,
         max_age: Duration::from_secs(1),
-    };
-    let mut tracker = Tracker::new(&plan, Vec::new(), &noreads);
+    }
+}
+
+#[test]
+fn a_warm_tracker_allocates_nothing() {
+    let mut tracker = Tracker::new(&plan(), Vec::new(), &noreads());
     let mut codes: Vec<Code> = (0..12)
         .map(|i| Code {
             content: Content {
@@ -137,4 +143,42 @@ fn a_warm_tracker_allocates_nothing() {
     let mut empty = 0;
     (520..700).for_each(|n| frame(n, &mut empty));
     assert_eq!(empty, 0, "an empty belt");
+}
+
+#[test]
+fn adding_up_frames_allocates_nothing_once_warm() {
+    const SIDE: usize = 480;
+    let mut random = fastrand::Rng::with_seed(1);
+    // Texture that moves to the right, with signs of codes that are none.
+    let texture: Vec<u8> = (0..SIDE * 4 * SIDE).map(|_| random.u8(60..180)).collect();
+    let mut tracker = Tracker::new(&plan(), Vec::new(), &noreads());
+    let mut out = Vec::new();
+    let mut frame = |n: u64| {
+        let off = 2 * n as usize % (3 * SIDE);
+        let luma = Luma::new(&texture[3 * SIDE - off..], SIDE, SIDE, 4 * SIDE).expect("fits");
+        let signs: Vec<Sign> = (0..6)
+            .map(|i| Sign {
+                centre: Point::new((60 * i + off) as f32 % 480.0, 80.0 * i as f32),
+                module_px: 3.0,
+                roughness: 0.1,
+            })
+            .collect();
+        let stamp = Stamp {
+            sequence: n,
+            mono_ns: 1 + n * 16_666_667,
+            wall_ns: (n * 16_666_667) as i64,
+            exposure_us: None,
+        };
+        let seen = Seen {
+            signs: &signs,
+            ..Seen::default()
+        };
+        let before = COUNT.with(Cell::get);
+        tracker.frame(&stamp, seen, Some(luma), &mut out);
+        COUNT.with(Cell::get) - before
+    };
+    let warming: usize = (0..120).map(&mut frame).sum();
+    assert!(warming > 0, "something was added up");
+    let steady: usize = (120..360).map(&mut frame).sum();
+    assert_eq!(steady, 0);
 }

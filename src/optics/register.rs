@@ -15,6 +15,9 @@ const LEVELS: usize = 3;
 const COARSE: usize = 1 << (LEVELS - 1);
 /// Half the side of the surroundings, in pixels of each level.
 const AROUND: [usize; LEVELS] = [12, 10, 7];
+/// The rim of a highlight stays where it is while the scene moves: so many pixels
+/// of half size beside saturated ones are not looked at.
+const RIM: usize = 3;
 /// Detail beyond so many grey levels counts no more.
 const MOST_DETAIL: f32 = 60.0;
 /// Least share of the template's pixels that must be compared.
@@ -250,6 +253,9 @@ impl Details {
         for level in 1..LEVELS {
             let (finer, coarser) = self.levels.split_at_mut(level);
             coarser[0].halve(&finer[level - 1]);
+            if level == 1 {
+                coarser[0].shy_away(RIM, &mut self.sums);
+            }
         }
         for (level, around) in self.levels.iter_mut().zip(AROUND) {
             level.stand_out(around, &mut self.sums);
@@ -277,6 +283,46 @@ impl Level {
                     (a + b + c + d + 2) >> 2
                 }
             }));
+        }
+    }
+
+    /// Forgets the pixels no more than `rim` columns and rows away from one of
+    /// which nothing is known. What is forgotten on the way down is -2, on the
+    /// way across -3, so that it does not spread.
+    fn shy_away(&mut self, rim: usize, sums: &mut Vec<[i32; 2]>) {
+        let width = self.width.max(1);
+        let step = |grey: &mut i16, since: &mut i32, mark: i16| {
+            *since = if *grey < 0 && *grey > mark {
+                0
+            } else {
+                since.saturating_add(1)
+            };
+            if *since <= rim as i32 && *grey >= 0 {
+                *grey = mark;
+            }
+        };
+        let down = |row: &mut [i16], sums: &mut [[i32; 2]]| {
+            for (grey, since) in row.iter_mut().zip(sums) {
+                step(grey, &mut since[0], -2);
+            }
+        };
+        sums.clear();
+        sums.resize(width, [i32::MAX, 0]);
+        for row in self.grey.chunks_exact_mut(width) {
+            down(row, sums);
+        }
+        sums.fill([i32::MAX, 0]);
+        for row in self.grey.chunks_exact_mut(width).rev() {
+            down(row, sums);
+        }
+        for row in self.grey.chunks_exact_mut(width) {
+            let (mut right, mut left) = (i32::MAX, i32::MAX);
+            for grey in row.iter_mut() {
+                step(grey, &mut right, -3);
+            }
+            for grey in row.iter_mut().rev() {
+                step(grey, &mut left, -3);
+            }
         }
     }
 
@@ -393,7 +439,7 @@ mod tests {
             let template = pixels(&texture(seed, 80, 64, (x, y)));
             let found = find(&template, &picture, (30.0, 25.0), 30.0).expect("found");
             let off = (found.left - x).hypot(found.top - y);
-            assert!(off < 0.15 && found.score > 0.8, "{seed}: {found:?}");
+            assert!(off < 0.15 && found.score > 0.7, "{seed}: {found:?}");
             assert!(found.rival < 0.8 * found.score, "{found:?}");
         }
     }
@@ -404,7 +450,7 @@ mod tests {
         let lamp = |width: usize, left: f32, top: f32| {
             move |i: usize| {
                 let (x, y) = ((i % width) as f32 + left, (i / width) as f32 + top);
-                300.0 * (1.4 - (x - 70.0).hypot(y - 55.0) / 25.0).clamp(0.0, 1.0)
+                300.0 * (1.4 - (x - 70.0).hypot(y - 55.0) / 16.0).clamp(0.0, 1.0)
             }
         };
         let add = |light: Vec<f32>, lamp: &dyn Fn(usize) -> f32| -> Vec<u8> {
@@ -427,7 +473,7 @@ mod tests {
             let faint: Vec<f32> = light
                 .iter()
                 .map(|v| {
-                    100.0 + 0.1 * v + 30.0 * (random.f32() + random.f32() + random.f32() - 1.5)
+                    100.0 + 0.2 * v + 30.0 * (random.f32() + random.f32() + random.f32() - 1.5)
                 })
                 .collect();
             pixels(&faint)
@@ -436,7 +482,7 @@ mod tests {
         let template = noisy(texture(7, 80, 64, (33.4, 21.0)));
         let found = find(&template, &picture, (30.0, 25.0), 20.0).expect("found");
         let off = (found.left - 33.4).hypot(found.top - 21.0);
-        assert!(off < 1.0, "{found:?}");
+        assert!(off < 0.7, "{found:?}");
     }
 
     #[test]

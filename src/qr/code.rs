@@ -170,6 +170,9 @@ pub struct Sign {
     pub centre: Point,
     /// Side of a module, in pixels.
     pub module_px: f32,
+    /// How far its rings are from 3:5:7, in modules, root mean square: below a
+    /// quarter hardly anything else looks like one.
+    pub roughness: f32,
 }
 
 /// Why nothing, or a located symbol, was not read.

@@ -126,11 +126,11 @@ impl Reader {
         let Reads { codes, signs, .. } = reads;
         let left_over = self.sweep.found().filter_map(|(finder, used)| {
             let centre = finder.centre;
-            let clear = !used && finder.roughness < FAIRLY_CLEAR;
-            let free = clear && !codes.iter().any(|code| code.corners.contains(centre));
+            let free = !used && !codes.iter().any(|code| code.corners.contains(centre));
             free.then_some(Sign {
                 centre,
                 module_px: finder.module,
+                roughness: finder.roughness,
             })
         });
         signs.extend(left_over.take(MOST_SIGNS));

@@ -30,7 +30,7 @@ pub struct Reads {
     pub codes: Codes,
     /// Symbols that were located but not read.
     pub unread: Vec<Unread>,
-    /// Clear finder patterns outside of the codes that were read, at most 64.
+    /// Finder patterns outside of the codes that were read, at most 64.
     pub signs: Vec<Sign>,
     /// Why nothing was read; `None` if there are codes.
     pub failure: Option<Reason>,

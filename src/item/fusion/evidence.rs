@@ -17,6 +17,10 @@ const APART: f32 = 45.0;
 const ALONE: f32 = 32.0;
 /// Half a finder pattern and the quiet zone, in modules.
 const RIM: f32 = 8.0;
+/// A finder pattern rougher than this counts only while nothing is read …
+const CLEAR: f32 = 0.25;
+/// … and one rougher than this never does. (In noise as strong as the contrast.)
+const FAINT: f32 = 0.5;
 /// Modules larger than this many pixels are kept at half the size.
 const FINE_PX: f32 = 9.0;
 
@@ -35,6 +39,7 @@ pub(super) struct Region {
 /// Turns evidence into regions, in memory that it keeps.
 #[derive(Debug, Default)]
 pub(super) struct Evidence {
+    signs: Vec<Sign>,
     taken: Vec<bool>,
     group: Vec<Sign>,
 }
@@ -44,14 +49,9 @@ impl Evidence {
     /// that were located but not read.
     pub fn regions(&mut self, seen: &Seen<'_>, regions: &mut Vec<Region>) {
         regions.clear();
-        self.taken.clear();
-        self.taken.resize(seen.signs.len(), false);
-        for (i, sign) in seen.signs.iter().enumerate() {
-            if !self.taken[i] {
-                self.gather(i, sign, seen.signs);
-                regions.extend(around(&self.group));
-            }
-        }
+        self.sort(seen);
+        let clear = self.signs.partition_point(|sign| sign.roughness < CLEAR);
+        self.groups(0..clear, regions);
         for unread in seen.unread {
             let seed = unread.corners.centre();
             let inside = |region: &Region| {
@@ -70,16 +70,43 @@ impl Evidence {
                 regions.extend(region(low, high, seed, size / 33.0));
             }
         }
+        self.groups(clear..self.signs.len(), regions);
     }
 
-    /// The signs that may be of one code with `first`.
-    fn gather(&mut self, i: usize, first: &Sign, signs: &[Sign]) {
+    /// The signs that count, the clearest first.
+    fn sort(&mut self, seen: &Seen<'_>) {
+        let enough = match seen.codes.is_empty() {
+            true => FAINT,
+            false => CLEAR,
+        };
+        self.signs.clear();
+        let counts = |sign: &&Sign| sign.roughness < enough;
+        self.signs.extend(seen.signs.iter().filter(counts));
+        self.signs
+            .sort_unstable_by(|a, b| a.roughness.total_cmp(&b.roughness));
+        self.taken.clear();
+        self.taken.resize(self.signs.len(), false);
+    }
+
+    /// Regions around these signs, with those that belong to them.
+    fn groups(&mut self, range: std::ops::Range<usize>, regions: &mut Vec<Region>) {
+        for i in range {
+            if !self.taken[i] {
+                self.gather(i);
+                regions.extend(around(&self.group));
+            }
+        }
+    }
+
+    /// The signs that may be of one code with sign `i`.
+    fn gather(&mut self, i: usize) {
+        let first = self.signs[i];
         self.group.clear();
-        for (j, sign) in signs.iter().enumerate().skip(i) {
+        for (sign, taken) in self.signs.iter().zip(&mut self.taken).skip(i) {
             let ratio = sign.module_px / first.module_px;
             let near = sign.centre.distance(first.centre) < APART * first.module_px;
-            if !self.taken[j] && (0.7..1.4).contains(&ratio) && near {
-                self.taken[j] = true;
+            if !*taken && (0.7..1.4).contains(&ratio) && near {
+                *taken = true;
                 self.group.push(*sign);
             }
         }
@@ -156,6 +183,7 @@ mod tests {
         Sign {
             centre: Point::new(x, y),
             module_px,
+            roughness: 0.1,
         }
     }
 
