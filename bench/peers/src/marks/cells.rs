@@ -144,9 +144,9 @@ fn fill(
                 if reader.slow() && options.patience > 0.0 && spent_s > options.patience {
                     continue;
                 }
-                let begun = now_s(options.cpu);
+                let begun = now_s(!options.wall);
                 let reads = reader.read(&picture);
-                score.ms.push((now_s(options.cpu) - begun) * 1e3);
+                score.ms.push((now_s(!options.wall) - begun) * 1e3);
                 let right = |read: &&readers::Read| read.text == specimen.text;
                 score.codes += 1;
                 score.read += usize::from(reads.iter().any(|read| right(&read)));

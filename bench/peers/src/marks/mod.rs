@@ -57,9 +57,10 @@ pub struct Options {
     /// How often the drawn frames of the times, and the real pictures, are read.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Time by the processor time of the thread instead of the clock on the wall.
+    /// Time by the clock on the wall instead of the thread's own processor time,
+    /// to which what a busy machine gives to others does not count.
     #[arg(long)]
-    cpu: bool,
+    wall: bool,
     /// Slow readers give a cell or a set up after this many seconds. 0: never.
     #[arg(long, default_value_t = 10.0)]
     patience: f64,

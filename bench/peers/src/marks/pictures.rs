@@ -82,7 +82,7 @@ fn section_of(
 ) -> Result<usize, String> {
     let conditions = Conditions {
         rounds: options.rounds,
-        cpu: options.cpu,
+        cpu: !options.wall,
         patience: options.patience,
         diff: false,
     };

@@ -178,7 +178,7 @@ fn fill(cell: &Cell, options: &Options, report: &mut Report) -> Result<usize, St
         |_, mut track: Track| {
             single += usize::from(track.single);
             all += usize::from(track.fused);
-            follower.follow(&track, cell.blur, options.cpu, &mut followed);
+            follower.follow(&track, cell.blur, !options.wall, &mut followed);
             let text = track.frames[0].text.clone();
             let pictures: Vec<Picture> = track
                 .frames
@@ -196,9 +196,9 @@ fn fill(cell: &Cell, options: &Options, report: &mut Report) -> Result<usize, St
                 }
                 let mut read = false;
                 for picture in &pictures {
-                    let begun = now_s(options.cpu);
+                    let begun = now_s(!options.wall);
                     let reads = reader.read(picture);
-                    score.ms.push((now_s(options.cpu) - begun) * 1e3);
+                    score.ms.push((now_s(!options.wall) - begun) * 1e3);
                     read |= reads.iter().any(|read| read.text == text);
                     score.wrong += reads.iter().filter(|read| read.text != text).count();
                 }
