@@ -16,6 +16,9 @@ const PARTNERS: usize = 5;
 const LEGS: std::ops::Range<f32> = 10.0..200.0;
 /// Most that a partner may lie off a side's direction, as a tangent.
 const ASKEW: f32 = 0.45;
+/// A finder pattern less square than this is drawn with round rings, or so blurred
+/// that it does not tell where its sides are.
+const ROUND: f32 = 0.3;
 /// Most that modules of one symbol may differ in size.
 const MOST_RATIO: f32 = 3.5;
 /// By how much more, in logarithms, two ends differ in the number of modules that
@@ -140,12 +143,18 @@ struct Sight {
 fn seen(one: &FinderPattern, other: &FinderPattern) -> Option<(usize, Sight)> {
     let offset = other.centre - one.centre;
     let local = one.local(offset);
+    let round = one.squareness < ROUND;
     let (side, modules, across) = if local.x.abs() >= local.y.abs() {
         (if local.x > 0.0 { 0 } else { 2 }, local.x.abs(), local.y)
     } else {
         (if local.y > 0.0 { 1 } else { 3 }, local.y.abs(), local.x)
     };
-    let askew = across.abs() / modules.max(1e-6);
+    let (modules, askew) = if round {
+        // It has no sides to lie along.
+        (local.length(), 0.0)
+    } else {
+        (modules, across.abs() / modules.max(1e-6))
+    };
     (LEGS.contains(&modules) && askew < ASKEW).then_some((side, Sight { modules, askew }))
 }
 
