@@ -12,8 +12,9 @@ use crate::geometry::Point;
 /// Partners kept on each of the four sides of a finder pattern.
 const PARTNERS: usize = 5;
 /// Least and most modules between the middles of two finder patterns
-/// (versions 1 and 40 have 14 and 170), with room for error.
-const LEGS: std::ops::Range<f32> = 10.0..200.0;
+/// (versions 1 and 40 have 14 and 170), with room for error and, since each end
+/// sees it by its own scale, for perspective.
+const LEGS: std::ops::Range<f32> = 8.0..260.0;
 /// Most that a partner may lie off a side's direction, as a tangent.
 const ASKEW: f32 = 0.45;
 /// A finder pattern less square than this is drawn with round rings, or so blurred
@@ -27,7 +28,7 @@ const MOST_RATIO: f32 = 3.5;
 /// square), 2 on a cylinder.
 const SEEN_PER_SIZE: f32 = 1.5;
 /// Triples less plausible than this are dropped.
-const MOST_COST: f32 = 2.6;
+const MOST_COST: f32 = 3.0;
 
 /// The three finder patterns of a symbol, as indices; at the middle of each.
 #[derive(Clone, Copy, Debug)]
