@@ -66,6 +66,9 @@ const PATIENCE_PER_CODE: u32 = 40;
 /// For so many crossed rows texture may show one rough finder pattern, or one
 /// insistent place: a quarter of what frames of drawn belts took for each.
 const CROSSED_PER_CHANCE: u32 = 2600;
+/// Finder patterns within a code that are much smaller than its own and as smooth
+/// as this are those of another one.
+const NESTED_ROUGHNESS: f32 = 0.3;
 /// What sampling and decoding a module costs, in units of work.
 const UNITS_PER_MODULE: usize = 20;
 /// Modules of at least this many pixels are sampled on a coarser level.
@@ -199,8 +202,14 @@ impl Sweep {
             budget.spend(grids * UNITS_PER_MODULE * (triple.side * triple.side) as usize);
             if let Some(quad) = read {
                 *patience += PATIENCE_PER_CODE;
+                let smallest = corners
+                    .iter()
+                    .fold(f32::MAX, |least, &i| least.min(finders[i].module));
                 for (used, finder) in self.used.iter_mut().zip(finders) {
-                    *used |= quad.contains(finder.centre);
+                    // A smaller code may lie within this one.
+                    let nested =
+                        finder.module < 0.6 * smallest && finder.roughness < NESTED_ROUGHNESS;
+                    *used |= !nested && quad.contains(finder.centre);
                 }
             }
         }

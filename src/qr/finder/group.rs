@@ -12,10 +12,14 @@ use crate::geometry::Point;
 /// Partners kept on each of the four sides of a finder pattern.
 const PARTNERS: usize = 5;
 /// Least and most modules between the middles of two finder patterns
-/// (versions 1 and 40 have 14 and 170), with room for error.
-const LEGS: std::ops::Range<f32> = 10.0..200.0;
+/// (versions 1 and 40 have 14 and 170), with room for error and, since each end
+/// sees it by its own scale, for perspective.
+const LEGS: std::ops::Range<f32> = 8.0..260.0;
 /// Most that a partner may lie off a side's direction, as a tangent.
 const ASKEW: f32 = 0.45;
+/// A finder pattern less square than this is drawn with round rings, or so blurred
+/// that it does not tell where its sides are.
+const ROUND: f32 = 0.3;
 /// Most that modules of one symbol may differ in size.
 const MOST_RATIO: f32 = 3.5;
 /// By how much more, in logarithms, two ends differ in the number of modules that
@@ -24,7 +28,7 @@ const MOST_RATIO: f32 = 3.5;
 /// square), 2 on a cylinder.
 const SEEN_PER_SIZE: f32 = 1.5;
 /// Triples less plausible than this are dropped.
-const MOST_COST: f32 = 2.6;
+const MOST_COST: f32 = 3.0;
 
 /// The three finder patterns of a symbol, as indices; at the middle of each.
 #[derive(Clone, Copy, Debug)]
@@ -140,12 +144,18 @@ struct Sight {
 fn seen(one: &FinderPattern, other: &FinderPattern) -> Option<(usize, Sight)> {
     let offset = other.centre - one.centre;
     let local = one.local(offset);
+    let round = one.squareness < ROUND;
     let (side, modules, across) = if local.x.abs() >= local.y.abs() {
         (if local.x > 0.0 { 0 } else { 2 }, local.x.abs(), local.y)
     } else {
         (if local.y > 0.0 { 1 } else { 3 }, local.y.abs(), local.x)
     };
-    let askew = across.abs() / modules.max(1e-6);
+    let (modules, askew) = if round {
+        // It has no sides to lie along.
+        (local.length(), 0.0)
+    } else {
+        (modules, across.abs() / modules.max(1e-6))
+    };
     (LEGS.contains(&modules) && askew < ASKEW).then_some((side, Sight { modules, askew }))
 }
 

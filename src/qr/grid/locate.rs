@@ -1,9 +1,10 @@
 //! From three finder patterns to the grid of a symbol.
 
 use super::alignment::Search;
+use super::bow::Bow;
 use super::mesh::Mesh;
 use super::solve::{Pair, fit};
-use crate::geometry::{Homography, Point, Quad};
+use crate::geometry::{Point, Quad};
 use crate::optics::Sampler;
 use crate::qr::decode::{alignment_centres, likeliest_version, side_of};
 use crate::qr::finder::{FinderPattern, Triple};
@@ -46,6 +47,7 @@ impl Grid {
 pub struct Locator<'a> {
     sampler: Sampler<'a>,
     patterns: [Oriented; 3],
+    bow: Option<Bow>,
     inverted: bool,
     dark: f32,
     light: f32,
@@ -90,13 +92,20 @@ impl<'a> Locator<'a> {
         let [corner, right, down] =
             [triple.corner, triple.right, triple.down].map(|i| &finders[usize::from(i)]);
         let mean = |of: fn(&FinderPattern) -> f32| (of(corner) + of(right) + of(down)) / 3.0;
+        let patterns = [
+            Oriented::new(corner, right.centre, 0),
+            Oriented::new(right, corner.centre, 2),
+            Oriented::new(down, corner.centre, 3),
+        ];
+        let [first, second, third] = &patterns;
+        let bow = Bow::of(
+            [(first.centre, first.x), (second.centre, second.x)],
+            [(first.centre, first.y), (third.centre, third.y)],
+        );
         Self {
             sampler,
-            patterns: [
-                Oriented::new(corner, right.centre, 0),
-                Oriented::new(right, corner.centre, 2),
-                Oriented::new(down, corner.centre, 3),
-            ],
+            patterns,
+            bow: bow.filter(|_| patterns.iter().all(|pattern| pattern.trusted)),
             inverted: corner.inverted,
             dark: mean(|f| f.dark),
             light: mean(|f| f.light),
@@ -133,17 +142,48 @@ impl<'a> Locator<'a> {
         pairs
     }
 
-    /// The map from the finder patterns alone.
-    fn base(&self, side: usize) -> Option<Homography> {
-        fit(self.pairs(side).as_slice(), 1e-4)
+    /// The map that fits `pairs`, with the bows of its sides or without.
+    fn fitted(
+        &self,
+        pairs: &mut Pairs,
+        side: usize,
+        bow: Option<&Bow>,
+        flatness: f64,
+    ) -> Option<Mesh> {
+        if let Some(bow) = bow {
+            bow.flatten(side, pairs.as_mut_slice());
+        }
+        let mut mesh = Mesh::flat(fit(pairs.as_slice(), flatness)?);
+        if let Some(bow) = bow {
+            bow.lay(side, &mut mesh);
+        }
+        Some(mesh)
+    }
+
+    /// The map from the finder patterns alone, and how well the timing patterns
+    /// of a symbol of `side` modules alternate there. Where the sides may be bows,
+    /// the better one of bent and flat.
+    fn base(&self, side: usize) -> Option<(Mesh, f32, Option<&Bow>)> {
+        let under = |bow: Option<&Bow>| {
+            let mesh = self.fitted(&mut self.pairs(side), side, bow, 1e-4)?;
+            Some((mesh, self.timing_of(&mesh, side)))
+        };
+        let flat = under(None).map(|(mesh, timing)| (mesh, timing, None));
+        let Some(bow) = &self.bow else {
+            return flat;
+        };
+        let bent = under(Some(bow)).map(|(mesh, timing)| (mesh, timing, Some(bow)));
+        let timing = |found: &Option<(Mesh, f32, Option<&Bow>)>| found.map_or(f32::MIN, |f| f.1);
+        if timing(&bent) > timing(&flat) {
+            bent
+        } else {
+            flat
+        }
     }
 
     /// How well the timing patterns of a symbol of `side` modules alternate.
     pub fn timing(&self, side: usize) -> f32 {
-        match self.base(side) {
-            Some(base) => self.timing_of(&Mesh::flat(base), side),
-            None => 0.0,
-        }
+        self.base(side).map_or(0.0, |(_, timing, _)| timing)
     }
 
     fn timing_of(&self, mesh: &Mesh, side: usize) -> f32 {
@@ -221,12 +261,11 @@ impl<'a> Locator<'a> {
 
     /// The grid of a symbol of `side` modules.
     pub fn grid(&self, side: usize) -> Option<Grid> {
-        let base = self.base(side)?;
-        let mut mesh = Mesh::flat(base);
+        let (mut mesh, _, bow) = self.base(side)?;
         let centres = alignment_centres(((side - 17) / 4) as u8);
         match centres.len() {
             0 => {}
-            2 => mesh = self.with_one_pattern(mesh, side)?,
+            2 => mesh = self.with_one_pattern(mesh, side, bow)?,
             _ => mesh = self.with_all_patterns(mesh, side, centres)?,
         }
         let grid = Grid {
@@ -244,7 +283,7 @@ impl<'a> Locator<'a> {
     }
 
     /// Versions 2 to 6: the alignment pattern gives the fourth corner.
-    fn with_one_pattern(&self, mesh: Mesh, side: usize) -> Option<Mesh> {
+    fn with_one_pattern(&self, mesh: Mesh, side: usize, bow: Option<&Bow>) -> Option<Mesh> {
         let place = side as f32 - 6.5;
         let radius = 2.5 + side as f32 * 0.06;
         let Some((at, score)) = self.find(&mesh, place, place, Point::default(), radius) else {
@@ -257,7 +296,7 @@ impl<'a> Locator<'a> {
             }
         }
         pairs.push((Point::new(place, place), at, score));
-        Some(Mesh::flat(fit(pairs.as_slice(), 1e-6)?))
+        self.fitted(&mut pairs, side, bow, 1e-6)
     }
 
     /// Version 7 and up: from the corner outwards, each from its neighbours.

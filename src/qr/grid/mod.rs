@@ -5,6 +5,7 @@
 //! takes the grey value of each module and makes confidences of them.
 
 mod alignment;
+mod bow;
 mod corner;
 mod locate;
 mod mesh;
