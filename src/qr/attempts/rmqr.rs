@@ -33,7 +33,7 @@ const AROUND: usize = 8;
 /// Units of work for looking at the format information eight ways.
 const GLANCING: usize = 200;
 /// Units of work to follow the edges of a column.
-const PER_COLUMN: usize = 20;
+const PER_COLUMN: usize = 30;
 /// Units of work to sample and decode a module.
 const PER_MODULE: usize = 30;
 

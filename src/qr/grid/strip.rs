@@ -14,6 +14,9 @@ use crate::qr::decode::{rmqr_alignment, rmqr_format_places};
 const MOST_PAIRS: usize = 144;
 /// How much perspective is held back: little along edges as long as these.
 const FLATNESS: f64 = 1e-4;
+/// How far from two modules after the last one a dark module of a timing pattern
+/// may lie, in modules.
+const NEAR: f32 = 0.25;
 
 /// Pairs of a place in modules and one in the picture.
 struct Pairs {
@@ -69,7 +72,7 @@ impl Corner<'_> {
             dark,
             light,
         };
-        let (at, _) = search.find(map(x, y), 2.0 + width as f32 * 0.02)?;
+        let (at, _) = search.find(map(x, y), 1.5 + width as f32 * 0.01)?;
         pairs.push(x, y, at, 1.0);
         let base = pairs.fit()?;
         self.lower_edge(&base, width, height, &mut pairs);
@@ -91,7 +94,10 @@ impl Corner<'_> {
             if wanted > 6 && found * 2 < wanted {
                 return None;
             }
-            let Some((place, dark)) = self.next_dark(at, step) else {
+            // Any texture has dark places now and then, but not at equal distances.
+            let near = |place: Point| place.distance(next) < NEAR * step.length();
+            let found_here = self.next_dark(at, step);
+            let Some((place, dark)) = found_here.filter(|&(place, _)| near(place)) else {
                 at = next;
                 continue;
             };
