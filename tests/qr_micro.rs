@@ -266,10 +266,10 @@ fn nothing_is_read_into_what_is_none() {
             // The corner of an ordinary code.
             0 => x < side && y < side && ordinary.dark(x, y),
             // All of it but a part.
-            1 => ordinary.dark(x, y) && (x / 4 + y / 4 + round) % 4 != 0,
+            1 => ordinary.dark(x, y) && !(x / 4 + y / 4 + round).is_multiple_of(4),
             _ if x >= side || y >= side => false,
             _ if x < 8 && y < 8 => ordinary.dark(x, y),
-            _ if x == 0 || y == 0 => (x + y) % 2 == 0,
+            _ if x == 0 || y == 0 => (x + y).is_multiple_of(2),
             _ => chance[y * side + x],
         };
         let mut picture = Picture::new(140, 225);

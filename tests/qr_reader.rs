@@ -384,7 +384,7 @@ const GOLDEN: [(&str, &str, usize); 8] = [
     ("boofcv", "rotations", 65),
     ("boofcv", "lots", 238),
     ("boofcv", "glare", 17),
-    ("micro-rmqr", "microqrcode-1", 15),
+    ("micro-rmqr", "", 19),
     ("falsepos", "", 0),
 ];
 

@@ -303,7 +303,7 @@ fn belt(plan: &Plan) -> String {
 fn read(plan: &Plan) -> String {
     let read = &plan.read;
     format!(
-        "{:.1} ms a frame on {} threads; at most {} codes; light on dark {}, mirrored {}, Micro QR {}",
+        "{:.1} ms a frame on {} threads; at most {} codes; light on dark {}, mirrored {}, Micro QR and rMQR {}",
         read.deadline.as_secs_f64() * 1000.0,
         read.threads,
         read.max_codes,

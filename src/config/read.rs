@@ -18,7 +18,7 @@ pub struct Read {
     pub inverted: bool,
     /// Read mirrored codes too.
     pub mirrored: bool,
-    /// Read Micro QR codes too.
+    /// Read Micro QR codes and rectangular ones (rMQR) too.
     pub micro: bool,
     /// Most codes in one frame.
     pub max_codes: usize,
@@ -48,7 +48,7 @@ pub struct ReadPlan {
     pub inverted: bool,
     /// Mirrored too.
     pub mirrored: bool,
-    /// Micro QR codes too.
+    /// Micro QR and rMQR codes too.
     pub micro: bool,
     /// Most codes in one frame.
     pub max_codes: usize,

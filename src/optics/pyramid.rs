@@ -7,8 +7,11 @@
 
 use crate::frame::Luma;
 
-/// Smallest side that is still halved.
+/// Smallest side that is still halved …
 const SMALLEST: usize = 16;
+/// … and of the picture itself, since a level is looked through with the next
+/// one at hand: a finder pattern has 7 modules.
+const SMALLEST_PICTURE: usize = 7;
 
 #[derive(Debug, Default)]
 struct Plane {
@@ -25,11 +28,14 @@ pub struct Pyramid {
 }
 
 impl Pyramid {
-    /// Halves `luma` again and again, until a side would fall below 8 pixels.
+    /// Halves `luma` once at least, unless a side is below 7 pixels, and again and
+    /// again, until a side would fall below 8.
     pub fn build(&mut self, luma: Luma<'_>) {
         self.used = 0;
         let (mut width, mut height) = (luma.width(), luma.height());
-        while width.min(height) >= SMALLEST {
+        let mut smallest = SMALLEST_PICTURE;
+        while width.min(height) >= smallest {
+            smallest = SMALLEST;
             (width, height) = (width / 2, height / 2);
             if self.planes.len() == self.used {
                 self.planes.push(Plane::default());
@@ -119,7 +125,7 @@ mod tests {
     #[test]
     fn pictures_too_small_to_halve_have_one_level() {
         let mut pyramid = Pyramid::default();
-        for (width, height) in [(0, 0), (1, 1), (15, 400)] {
+        for (width, height) in [(0, 0), (1, 1), (6, 400)] {
             let data = vec![9; width * height];
             pyramid.build(Luma::new(&data, width, height, width).expect("fits"));
             assert_eq!(pyramid.levels(), 1);

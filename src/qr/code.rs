@@ -132,7 +132,7 @@ pub struct Quality {
 pub struct Code {
     /// Which symbology.
     pub symbology: Symbology,
-    /// Version: 1 to 40 (QR), 1 to 4 (Micro QR).
+    /// Version: 1 to 40 (QR), 1 to 4 (Micro QR), 1 to 32 (rMQR, R7x43 to R17x139).
     pub version: u8,
     /// Error correction level.
     pub level: EcLevel,

@@ -22,7 +22,7 @@ pub struct ReaderOptions {
     pub inverted: bool,
     /// Read mirrored codes too.
     pub mirrored: bool,
-    /// Read Micro QR codes too.
+    /// Read Micro QR codes and rectangular ones (rMQR) too.
     pub micro: bool,
     /// Most codes in one frame.
     pub max_codes: usize,

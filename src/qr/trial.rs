@@ -219,7 +219,7 @@ impl Trial {
 
 /// Is the last code the same symbol as one before? Equal texts at two places are
 /// two codes.
-fn is_repeated(codes: &[Code]) -> bool {
+pub fn is_repeated(codes: &[Code]) -> bool {
     let Some((last, before)) = codes.split_last() else {
         return false;
     };

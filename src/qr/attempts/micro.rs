@@ -7,6 +7,7 @@
 //! So a symbol has to be right in all that it has in common with every other:
 //! see [`Bounds`].
 
+use super::rmqr::Strips;
 use super::{Kind, Proposal, Scene};
 use crate::geometry::{Homography, Point, Quad};
 use crate::qr::budget::Budget;
@@ -83,6 +84,7 @@ const BOUNDS: [Bounds; 4] = [
 #[derive(Default)]
 pub struct Micro {
     candidates: Vec<(usize, FinderPattern)>,
+    strips: Strips,
 }
 
 impl Kind for Micro {
@@ -155,7 +157,7 @@ impl Kind for Micro {
                 return true;
             }
         }
-        false
+        self.strips.attempt(scene, finder, sampler, budget, reads)
     }
 }
 

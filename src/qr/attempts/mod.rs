@@ -8,6 +8,7 @@
 mod deblur;
 mod micro;
 mod pair;
+mod rmqr;
 
 use deblur::Deblur;
 use micro::Micro;

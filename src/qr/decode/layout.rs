@@ -113,7 +113,7 @@ impl Layout {
                 }
             }
         }
-        Layout::with_order(side, kinds, Some(6))
+        Layout::with_places(side, kinds, zigzag(side, Some(6)))
     }
 
     /// A Micro QR code has one finder pattern, timing patterns along its upper and
@@ -131,13 +131,20 @@ impl Layout {
             let (x, y) = micro_format_place(bit);
             put(x, y, ModuleKind::Format);
         }
-        Layout::with_order(side, kinds, None)
+        Layout::with_places(side, kinds, zigzag(side, None))
     }
 
-    /// `skip` is the column of a vertical timing pattern inside the symbol.
-    fn with_order(side: usize, kinds: Box<[ModuleKind]>, skip: Option<usize>) -> Layout {
-        let places =
-            || zigzag(side, skip).filter(|&(x, y)| kinds[y * side + x] == ModuleKind::Data);
+    /// `places` is the order in which modules are filled, those that are no data
+    /// being passed over; `side` is how many there are in a row.
+    pub(super) fn with_places(
+        side: usize,
+        kinds: Box<[ModuleKind]>,
+        places: impl Iterator<Item = (usize, usize)> + Clone,
+    ) -> Layout {
+        let places = || {
+            let places = places.clone();
+            places.filter(|&(x, y)| kinds[y * side + x] == ModuleKind::Data)
+        };
         let order = places().map(|(x, y)| (y * side + x) as u16).collect();
         let flips = places()
             .map(|(x, y)| {
@@ -180,7 +187,7 @@ fn colour(dark: bool) -> ModuleKind {
 /// All modules in the order of placement: two columns at a time from the right,
 /// up and down in turn, `skip` being the column of a vertical timing pattern
 /// that no pair includes (ISO/IEC 18004, 7.7.3).
-fn zigzag(side: usize, skip: Option<usize>) -> impl Iterator<Item = (usize, usize)> {
+fn zigzag(side: usize, skip: Option<usize>) -> impl Iterator<Item = (usize, usize)> + Clone {
     let columns = (0..side).rev().filter(move |&x| Some(x) != skip);
     let rights = columns.step_by(2).enumerate();
     rights.flat_map(move |(pair, right)| {
@@ -188,6 +195,25 @@ fn zigzag(side: usize, skip: Option<usize>) -> impl Iterator<Item = (usize, usiz
             let y = if pair % 2 == 0 { side - 1 - step } else { step };
             let left = (right > 0).then(|| (right - 1, y));
             std::iter::once((right, y)).chain(left)
+        })
+    })
+}
+
+/// The same inside the timing patterns that run around an rMQR code (ISO/IEC
+/// 23941, 7.7.3).
+pub(super) fn zigzag_within(
+    width: usize,
+    height: usize,
+) -> impl Iterator<Item = (usize, usize)> + Clone {
+    let rights = (1..width - 1).rev().step_by(2).enumerate();
+    rights.flat_map(move |(pair, right)| {
+        (1..height - 1).flat_map(move |step| {
+            let y = if pair % 2 == 0 {
+                height - 1 - step
+            } else {
+                step
+            };
+            [(right, y), (right - 1, y)]
         })
     })
 }

@@ -14,6 +14,7 @@ mod galois;
 mod layout;
 mod reed_solomon;
 mod risk;
+mod rmqr;
 mod segments;
 
 pub use blocks::Blocks;
@@ -26,6 +27,11 @@ pub use layout::{
     micro_side_of, micro_version_of, side_of, version_of, version_places,
 };
 pub use risk::miscorrection;
+#[cfg(test)]
+pub(in crate::qr) use rmqr::tests::encode_rmqr;
+pub use rmqr::{
+    RMQR_VERSIONS, likeliest_rmqr, rmqr_alignment, rmqr_format_places, rmqr_size, rmqr_words,
+};
 
 use super::code::{Code, Content, EcLevel, Method, Symbology};
 use super::modules::Modules;
@@ -128,9 +134,37 @@ impl Decoder {
     /// for a mirrored one `modules` has rows and columns exchanged, which is how
     /// a sampler sees it that takes corners in the order of an upright one.
     pub fn decode(&mut self, modules: &Modules, code: &mut Code) -> Result<(), DecodeError> {
-        self.risk = 0.0;
         let side = modules.side();
         let kind = Kind::of(side).ok_or(DecodeError::NotASymbol(side))?;
+        self.decode_kind(kind, modules, code)
+    }
+
+    /// The same for rMQR code `version` 1 to 32 (R7x43 to R17x139), whose side is
+    /// its width (see [`rmqr_size`]); rows below its height are of no meaning. It
+    /// has one data mask, told as 0, and its format information does not tell
+    /// whether it is mirrored: `modules` are upright.
+    pub fn decode_rmqr(
+        &mut self,
+        modules: &Modules,
+        version: u8,
+        code: &mut Code,
+    ) -> Result<(), DecodeError> {
+        let side = modules.side();
+        match rmqr_size(version) {
+            Some((width, _)) if width == side => {
+                self.decode_kind(Kind::RmQr(version), modules, code)
+            }
+            _ => Err(DecodeError::NotASymbol(side)),
+        }
+    }
+
+    fn decode_kind(
+        &mut self,
+        kind: Kind,
+        modules: &Modules,
+        code: &mut Code,
+    ) -> Result<(), DecodeError> {
+        self.risk = 0.0;
         let (formats, count, total) = kind.formats(modules);
         let best = formats[0].score;
         if best <= 0 || (best as f32) < FORMAT_SURE * total as f32 {
@@ -216,6 +250,7 @@ impl Decoder {
         (code.symbology, code.version) = match kind {
             Kind::Qr(version) => (Symbology::Qr, version),
             Kind::Micro(version) => (Symbology::MicroQr, version),
+            Kind::RmQr(version) => (Symbology::RmQr, version),
         };
         code.level = format.level;
         code.mask = format.mask;
@@ -234,14 +269,16 @@ pub fn read_data(data: &[u8], version: u8, content: &mut Content) -> bool {
     segments::read(&mut bits, &Dialect::qr(version), &mut texts, content).is_some()
 }
 
-/// What a square may be, by its side.
+/// What is decoded, with its version.
 #[derive(Clone, Copy)]
 enum Kind {
     Qr(u8),
     Micro(u8),
+    RmQr(u8),
 }
 
 impl Kind {
+    /// What a square may be, by its side.
     fn of(side: usize) -> Option<Kind> {
         let qr = version_of(side).map(Kind::Qr);
         qr.or_else(|| micro_version_of(side).map(Kind::Micro))
@@ -254,6 +291,7 @@ impl Kind {
                 (all, all.len(), total)
             }
             Kind::Micro(version) => format::micro_formats(modules, version),
+            Kind::RmQr(version) => rmqr::formats(modules, version),
         }
     }
 
@@ -261,6 +299,7 @@ impl Kind {
         match self {
             Kind::Qr(version) => Layout::of(version),
             Kind::Micro(version) => Layout::of_micro(version),
+            Kind::RmQr(version) => Layout::of_rmqr(version),
         }
     }
 
@@ -268,6 +307,7 @@ impl Kind {
         match self {
             Kind::Qr(version) => Blocks::of(version, level),
             Kind::Micro(version) => Blocks::of_micro(version, level),
+            Kind::RmQr(version) => rmqr::blocks(version, level),
         }
     }
 
@@ -275,6 +315,8 @@ impl Kind {
         match self {
             Kind::Qr(_) => mask,
             Kind::Micro(_) => micro_mask(mask),
+            // The only one (ISO/IEC 23941, 7.8).
+            Kind::RmQr(_) => 4,
         }
     }
 
@@ -282,6 +324,7 @@ impl Kind {
         match self {
             Kind::Qr(version) => Dialect::qr(version),
             Kind::Micro(version) => Dialect::micro(version),
+            Kind::RmQr(version) => rmqr::dialect(version),
         }
     }
 }

@@ -66,7 +66,28 @@ const MICRO_MODES: [Option<Mode>; 4] = [
     Some(Mode::Kanji),
 ];
 
+const RMQR_MODES: [Option<Mode>; 8] = [
+    Some(Mode::Terminator),
+    Some(Mode::Numeric),
+    Some(Mode::Alphanumeric),
+    Some(Mode::Byte),
+    Some(Mode::Kanji),
+    Some(Mode::Fnc1First),
+    Some(Mode::Fnc1Second),
+    Some(Mode::Eci),
+];
+
 impl Dialect {
+    /// That of an rMQR code with these counts (ISO/IEC 23941, table 2).
+    pub fn rmqr(counts: [usize; 4]) -> Dialect {
+        Dialect {
+            mode_bits: 3,
+            terminator_bits: 3,
+            counts,
+            modes: &RMQR_MODES,
+        }
+    }
+
     /// That of QR code `version` 1 to 40 (tables 2 and 3).
     pub fn qr(version: u8) -> Dialect {
         Dialect {

@@ -31,8 +31,8 @@ pub struct Corner<'a> {
     sampler: Sampler<'a>,
     finder: FinderPattern,
     /// One module to the right and down the symbol.
-    right: Point,
-    down: Point,
+    pub(super) right: Point,
+    pub(super) down: Point,
 }
 
 /// A timing pattern that was followed outwards from the finder pattern.
@@ -49,13 +49,47 @@ impl<'a> Corner<'a> {
     /// the pattern's own `u`. `sampler` is of a level on which a module has a few
     /// pixels.
     pub fn new(sampler: Sampler<'a>, finder: &FinderPattern, quarter: usize) -> Self {
+        Self::turned(sampler, finder, quarter, false)
+    }
+
+    /// The same, if `mirrored` with down on the other side of right.
+    pub fn turned(
+        sampler: Sampler<'a>,
+        finder: &FinderPattern,
+        quarter: usize,
+        mirrored: bool,
+    ) -> Self {
         let axes = [finder.u, finder.v, finder.u * -1.0, finder.v * -1.0];
         Self {
             sampler,
             finder: *finder,
             right: axes[quarter % 4],
-            down: axes[(quarter + 1) % 4],
+            down: axes[(quarter + if mirrored { 3 } else { 1 }) % 4],
         }
+    }
+
+    /// Where the place (`x`, `y`) of the symbol, in modules, lies by the finder
+    /// pattern's own sides.
+    pub(super) fn place(&self, x: f32, y: f32) -> Point {
+        self.finder.centre + self.right * (x - 3.5) + self.down * (y - 3.5)
+    }
+
+    /// Grey values of dark and light modules, in the symbol's own polarity.
+    pub(super) fn levels(&self) -> (f32, f32) {
+        (self.finder.dark, self.finder.light)
+    }
+
+    /// What the finder pattern tells of the grid: places in modules, in the
+    /// picture, and their weights.
+    pub(super) fn finder_pairs(&self) -> [(f32, f32, Point, f32); 5] {
+        [
+            (3.5, 3.5, 1.0),
+            (0.0, 0.0, SIDES),
+            (7.0, 0.0, SIDES),
+            (7.0, 7.0, SIDES),
+            (0.0, 7.0, SIDES),
+        ]
+        .map(|(x, y, weight)| (x, y, self.place(x, y), weight))
     }
 
     /// What its values come from.
@@ -133,7 +167,7 @@ impl<'a> Corner<'a> {
     /// The middle of the dark module two steps from `at`, and its grey value.
     /// Judged by the light ones beside it alone, since blur leaves less and less
     /// of modules that alternate.
-    fn next_dark(&self, at: Point, step: Point) -> Option<(Point, f32)> {
+    pub(super) fn next_dark(&self, at: Point, step: Point) -> Option<(Point, f32)> {
         let place = |i: usize| at + step * (i as f32 / STEPS as f32);
         let mut profile = [0.0f32; PROFILE];
         for (i, value) in profile.iter_mut().enumerate() {
@@ -166,14 +200,15 @@ impl<'a> Corner<'a> {
         let end = (darkest..PROFILE - 1).find(|&i| profile[i + 1] > middle);
         let found = match (begin, end) {
             (Some(begin), Some(end)) => (cross(begin, begin - 1) + cross(end, end + 1)) / 2.0,
-            _ => darkest as f32,
+            (Some(begin), None) => cross(begin, begin - 1) + STEPS as f32 / 2.0,
+            (None, _) => darkest as f32,
         };
         Some((at + step * (found / STEPS as f32), dark))
     }
 
     /// How far `inwards` the middle of a dark module at the symbol's edge lies
     /// from `at`, in modules, as told by its outer border; 0 if that is not there.
-    fn inwards(&self, at: Point, inwards: Point, dark: f32) -> f32 {
+    pub(super) fn inwards(&self, at: Point, inwards: Point, dark: f32) -> f32 {
         let place = |i: i32| at - inwards * (i as f32 / STEPS as f32);
         let most = STEPS as i32;
         let light = self.value(place(most)).min(self.finder.light);
@@ -202,10 +237,8 @@ impl<'a> Corner<'a> {
             pairs[count] = (Point::new(x, y), at, weight);
             count += 1;
         };
-        push(3.5, 3.5, finder.centre, 1.0);
-        for (x, y) in [(-3.5, -3.5), (3.5, -3.5), (3.5, 3.5), (-3.5, 3.5)] {
-            let at = finder.centre + self.right * x + self.down * y;
-            push(3.5 + x, 3.5 + y, at, SIDES);
+        for (x, y, at, weight) in self.finder_pairs() {
+            push(x, y, at, weight);
         }
         for (i, module) in (8..side).step_by(2).enumerate().take(5) {
             let along = module as f32 + 0.5;

@@ -13,6 +13,7 @@ mod refine;
 mod sample;
 mod settle;
 mod solve;
+mod strip;
 
 pub use corner::{Corner, Timing};
 pub use locate::{Grid, Locator};
