@@ -24,6 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         height: 800,
         fps: 60.0,
         exposure_us: Some(500),
+        exposure_bracket: None,
         gain: None,
         focus: Focus::Leave,
         timeout: Duration::from_secs(2),
