@@ -101,6 +101,7 @@ impl Reader {
         let mut budget = Budget::new(options.deadline, options.budget);
         reads.clear();
         self.sweep.start(luma, &mut budget);
+        self.trial.start();
         for pass in &PASSES {
             let Self { sweep, trial, .. } = self;
             sweep.pass(luma, pass, trial, options, &mut budget, reads);
@@ -117,6 +118,7 @@ impl Reader {
         self.attempts
             .run(&scene, &mut self.trial, &mut budget, reads);
         reads.work.units = budget.spent();
+        reads.risk = self.trial.risk();
         self.point_out(reads);
         conclude(reads);
     }

@@ -36,6 +36,10 @@ pub struct Reads {
     pub failure: Option<Reason>,
     /// What it took.
     pub work: Work,
+    /// Probability that all attempts together would have read something out of
+    /// random modules: at most 1e-10. Rectangular symbols, whose fixed patterns
+    /// bound it by themselves, are not counted.
+    pub risk: f64,
 }
 
 impl Reads {
@@ -46,5 +50,6 @@ impl Reads {
         self.signs.clear();
         self.failure = None;
         self.work = Work::default();
+        self.risk = 0.0;
     }
 }

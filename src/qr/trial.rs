@@ -31,6 +31,17 @@ const SETTLING: usize = 150;
 /// Least timing score of a grid that is worth bending.
 const BENDING: f32 = 0.6;
 
+/// Probability of a false read that all attempts on a frame may add up to.
+const RISK: f64 = 1e-10;
+
+/// What the next attempt may risk after `fruitless` ones: all of them add up to
+/// [`RISK`], however many there are, since 1 + 1/4 + 1/9 + … is π² / 6; and the
+/// hundredth still has enough for most symbols.
+fn share(fruitless: u32) -> f64 {
+    let rank = f64::from(fruitless) + 1.0;
+    RISK * 0.6 / (rank * rank)
+}
+
 /// What is supposed of a symbol before its grid is settled.
 #[derive(Clone, Copy, Debug)]
 pub struct Supposed {
@@ -47,9 +58,25 @@ pub struct Trial {
     modules: Modules,
     decoder: Decoder,
     settler: Settler,
+    /// Probability of a false read so far in this frame …
+    risk: f64,
+    /// … and how many attempts at error correction were in vain.
+    fruitless: u32,
 }
 
 impl Trial {
+    /// Begins with a frame: nothing has been risked yet.
+    pub fn start(&mut self) {
+        self.risk = 0.0;
+        self.fruitless = 0;
+    }
+
+    /// Probability that the attempts on this frame would have read something out
+    /// of random modules: at most 1e-10, all added up.
+    pub fn risk(&self) -> f64 {
+        self.risk
+    }
+
     /// Reads the symbol of three finder patterns if it can; gives its corners.
     /// `side` is what their distances tell, in modules.
     pub fn locate_and_read(
@@ -158,12 +185,13 @@ impl Trial {
         options: &ReaderOptions,
         reads: &mut Reads,
     ) -> (bool, Statistics) {
-        self.read_if(grid, sampler, options, reads, |_, _, _| true)
+        self.read_if(grid, sampler, options, reads, |_, _, _| true, 1.0)
     }
 
     /// The same, for symbols that error correction alone does not vouch for: what
     /// was decoded counts if `vouched` says so of the modules, of what they say,
-    /// and of the risk of a miscorrection.
+    /// and of the risk of a miscorrection. `chance` is the probability that it says
+    /// so of random modules.
     pub fn read_if(
         &mut self,
         grid: &Grid,
@@ -171,24 +199,25 @@ impl Trial {
         options: &ReaderOptions,
         reads: &mut Reads,
         vouched: impl Fn(&Modules, &Code, f64) -> bool,
+        chance: f64,
     ) -> (bool, Statistics) {
         reads.work.sampled += 1;
         self.samples.take(sampler, grid);
         let mut statistics = self.samples.confidences(WIDE, &mut self.modules);
         if self.samples.glare_shows() {
             statistics.erased = self.samples.unveil(&mut self.modules);
-            if self.decode(grid, statistics, options, reads, &vouched) {
+            if self.decode(grid, statistics, options, reads, &vouched, chance) {
                 return (true, statistics);
             }
             self.samples.confidences(WIDE, &mut self.modules);
         }
-        if self.decode(grid, statistics, options, reads, &vouched) {
+        if self.decode(grid, statistics, options, reads, &vouched, chance) {
             return (true, statistics);
         }
         let erased = statistics.erased;
         statistics = self.samples.confidences(NARROW, &mut self.modules);
         statistics.erased = erased;
-        let read = self.decode(grid, statistics, options, reads, &vouched);
+        let read = self.decode(grid, statistics, options, reads, &vouched, chance);
         (read, statistics)
     }
 
@@ -200,12 +229,22 @@ impl Trial {
         options: &ReaderOptions,
         reads: &mut Reads,
         vouched: impl Fn(&Modules, &Code, f64) -> bool,
+        chance: f64,
     ) -> bool {
         reads.work.decoded += 1;
+        let left = RISK - self.risk;
+        let share = share(self.fruitless).min(left);
+        self.decoder.set_limit((share / chance).min(RISK));
         let code = reads.codes.push();
-        let read = self.decoder.decode(&self.modules, code).is_ok()
+        let decoded = self.decoder.decode(&self.modules, code).is_ok();
+        let risk = self.decoder.risk();
+        let read = decoded
             && (options.mirrored || !code.mirrored)
-            && vouched(&self.modules, code, self.decoder.risk());
+            && risk * chance <= left
+            && vouched(&self.modules, code, risk);
+        // What is not believed cannot be wrong: trying it was within the limit.
+        self.risk += if read { risk * chance } else { share.min(risk) };
+        self.fruitless += u32::from(!read && risk > 0.0);
         if read {
             describe(code, grid, statistics);
             quality::measure(code, grid, self.samples.grey());

@@ -49,6 +49,9 @@ struct Bounds {
     risk: f64,
 }
 
+/// Of these, what all but error correction come to, at most.
+const CHANCE: f64 = 4e-7;
+
 const BOUNDS: [Bounds; 4] = [
     Bounds {
         format: 0,
@@ -223,8 +226,14 @@ impl Attempt<'_> {
     fn sample(&mut self, grid: &Grid) -> (bool, Statistics) {
         self.budget.spend(PER_MODULE * grid.side * grid.side);
         let sampler = self.corner.sampler();
-        self.trial
-            .read_if(grid, sampler, self.scene.options, self.reads, vouched)
+        self.trial.read_if(
+            grid,
+            sampler,
+            self.scene.options,
+            self.reads,
+            vouched,
+            CHANCE,
+        )
     }
 }
 

@@ -85,11 +85,14 @@ pub(super) struct Span {
 #[derive(Debug, Default)]
 pub(super) struct Texts {
     spans: Vec<Span>,
+    /// Where byte segments begin, in bits, and how many bytes they have.
+    pub runs: Vec<(usize, usize)>,
 }
 
 impl Texts {
     pub fn clear(&mut self) {
         self.spans.clear();
+        self.runs.clear();
     }
 
     /// Appends a stretch, to the last one if that is in the same character set:

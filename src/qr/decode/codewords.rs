@@ -4,7 +4,7 @@
 use super::super::modules::Modules;
 use super::blocks::Blocks;
 use super::layout::Layout;
-use super::reed_solomon::{MAX_BLOCK, Syndromes, correct, syndromes};
+use super::reed_solomon::{MAX_BLOCK, MAX_PARITY, Syndromes, correct, syndromes};
 use super::risk::miscorrection;
 
 /// Module confidence that stands for odds of e to one. It orders codewords by
@@ -20,9 +20,17 @@ pub(super) struct Outcome {
     pub erasures: bool,
     /// Largest share of a block's capacity that was spent: (2e + s) / (n - k - p).
     pub spent: f32,
-    /// Probability that random codewords had got as far, added up over blocks.
+}
+
+/// What one block stands for, beyond its data.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trust {
+    /// Its data codewords.
+    pub data: usize,
+    /// Probability that random codewords had been accepted as this was, the places
+    /// of its errors considered.
     pub risk: f64,
-    /// Some block went beyond its limit of risk: the data must speak for itself.
+    /// It was accepted beyond the limit of risk: the data must speak for itself.
     pub doubtful: bool,
 }
 
@@ -33,12 +41,22 @@ pub(super) struct Codewords {
     /// How unsure each is: -ln of the probability that all its modules are right,
     /// in 1/4096; [`ERASED`] more if a module is an erasure.
     unsure: Vec<u32>,
+    /// Which of its bits are sure ([`SURE`]).
+    sure: Vec<u8>,
     /// The corrected data codewords, block after block.
     pub data: Vec<u8>,
     /// Which of them correction changed or filled in.
     pub changed: Vec<bool>,
+    /// Which of their bits were sure.
+    pub seen: Vec<u8>,
+    /// How far each block can be trusted.
+    pub trust: Vec<Trust>,
     doubt: [u32; 128],
 }
+
+/// A module of this confidence speaks for or against what correction made of its
+/// codeword.
+const SURE: u8 = 64;
 
 /// Added to the doubt of a codeword with an erased module: more than all else.
 const ERASED: u32 = 1 << 20;
@@ -48,8 +66,11 @@ impl Default for Codewords {
         Self {
             values: Vec::new(),
             unsure: Vec::new(),
+            sure: Vec::new(),
             data: Vec::new(),
             changed: Vec::new(),
+            seen: Vec::new(),
+            trust: Vec::new(),
             doubt: std::array::from_fn(|confidence| {
                 let odds = (-(confidence as f32) / ODDS_SCALE).exp();
                 let erased = if confidence == 0 { ERASED } else { 0 };
@@ -76,9 +97,10 @@ impl Codewords {
         let half = blocks.half.then(|| blocks.data() - 1);
         self.values.clear();
         self.unsure.clear();
+        self.sure.clear();
         let mut places = layout.order().iter().zip(layout.flips());
         for codeword in 0..blocks.codewords {
-            let (mut value, mut unsure) = (0u8, 0);
+            let (mut value, mut unsure, mut sure) = (0u8, 0, 0u8);
             let bits = if half == Some(codeword) { 4 } else { 8 };
             for (&index, flip) in places.by_ref().take(bits) {
                 let mut index = usize::from(index);
@@ -88,60 +110,100 @@ impl Codewords {
                 let confidence = soft[index];
                 let one = u8::from(confidence > 0) ^ (flip >> mask & 1);
                 value = value << 1 | one;
+                sure = sure << 1 | u8::from(confidence.unsigned_abs() >= SURE);
                 unsure += self.doubt[usize::from(confidence.unsigned_abs().min(127))];
             }
             self.values.push(value << (8 - bits));
             self.unsure.push(unsure);
+            self.sure.push(sure << (8 - bits));
         }
     }
 
     /// Corrects all blocks into `self.data`. Plain errors within the standard's
     /// bound are always tried; other attempts on a block while the probability of
-    /// a miscorrection, added up, stays within `limits`: first the one that a
-    /// result may have by itself, then one that asks for evidence from the data.
-    /// Fails with what was spent.
-    pub fn correct(&mut self, blocks: &Blocks, limits: [f64; 2]) -> Result<Outcome, f64> {
+    /// a miscorrection, added up, stays within `limit`, and beyond it by the
+    /// [`CREDITS`] that evidence must make up for. `None` if a block cannot be
+    /// corrected.
+    pub fn correct(&mut self, blocks: &Blocks, limit: f64) -> Option<Outcome> {
         let mut outcome = Outcome::default();
         self.data.clear();
         self.changed.clear();
+        self.seen.clear();
+        self.trust.clear();
         for block in 0..blocks.count {
             let length = blocks.length(block);
             let mut word = [0u8; MAX_BLOCK];
             let mut unsure = [0u32; MAX_BLOCK];
+            let mut sure = [0u8; MAX_BLOCK];
             for index in 0..length {
                 let place = blocks.place(block, index);
                 word[index] = self.values[place];
                 unsure[index] = self.unsure[place];
+                sure[index] = self.sure[place];
             }
             let mut job = Block {
                 word: &mut word[..length],
                 unsure: &unsure[..length],
+                sure: &sure[..length],
                 changed: [false; MAX_BLOCK],
                 parity: blocks.parity,
                 capacity: blocks.capacity(),
                 risk: 0.0,
             };
-            let found = job.correct(limits);
-            outcome.risk += job.risk;
-            let done = found.ok_or(outcome.risk)?;
+            let done = job.correct(limit)?;
             outcome.corrected += done.errors + done.erased;
             outcome.erasures |= done.erased > 0;
-            outcome.doubtful |= done.doubtful;
             let cost = (2 * done.errors + done.erased) as f32 / blocks.capacity().max(1) as f32;
             outcome.spent = outcome.spent.max(cost);
             let data = length - blocks.parity;
             self.data.extend_from_slice(&job.word[..data]);
             self.changed.extend_from_slice(&job.changed[..data]);
+            self.seen.extend_from_slice(&sure[..data]);
+            self.trust.push(Trust {
+                data,
+                risk: done.risk,
+                doubtful: done.doubtful,
+            });
         }
-        Ok(outcome)
+        Some(outcome)
     }
 }
+
+/// Two probabilities multiplied are a smaller one than they are together: below
+/// p with p (1 - ln p). For all that matters here, not more than 16 p.
+const JOINT: f64 = 16.0;
+
+/// Probability of at most `few` heads among `count` tosses.
+fn at_most(few: u32, count: u32) -> f64 {
+    let mut term = 0.5f64.powi(count.min(1000) as i32);
+    let mut sum = term;
+    for i in 0..few.min(count) {
+        term *= f64::from(count - i) / f64::from(i + 1);
+        sum += term;
+    }
+    sum.min(1.0)
+}
+
+/// By how much each round of attempts on a block may go beyond the limit of risk:
+/// what it accepts must be vouched for by evidence as improbable as that. So no
+/// round adds more than the limit.
+pub(super) const CREDITS: [f64; 8] = [
+    1.0,
+    16.0,
+    256.0,
+    4096.0,
+    65_536.0,
+    1_048_576.0,
+    16_777_216.0,
+    268_435_456.0,
+];
 
 /// What a block took.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Spent {
     errors: usize,
     erased: usize,
+    risk: f64,
     doubtful: bool,
 }
 
@@ -149,6 +211,7 @@ struct Spent {
 struct Block<'a> {
     word: &'a mut [u8],
     unsure: &'a [u32],
+    sure: &'a [u8],
     /// Codewords that were changed or filled in.
     changed: [bool; MAX_BLOCK],
     parity: usize,
@@ -162,12 +225,14 @@ impl Block<'_> {
     /// codewords that have erased modules left out; then leaving out more and
     /// more of the least reliable (generalised minimum distance decoding, Forney
     /// 1966). Always within 2e + s <= n - k - p.
-    fn correct(&mut self, limits: [f64; 2]) -> Option<Spent> {
+    fn correct(&mut self, limit: f64) -> Option<Spent> {
         let length = self.word.len();
         let sums = syndromes(self.word, self.parity);
         if sums[..self.parity].iter().all(|&s| s == 0) {
-            self.risk = miscorrection(length, self.parity, 0, 0);
-            return Some(Spent::default());
+            return Some(Spent {
+                risk: miscorrection(length, self.parity, 0, 0),
+                ..Spent::default()
+            });
         }
         let mut order = [0u8; MAX_BLOCK];
         let order = &mut order[..length];
@@ -184,40 +249,35 @@ impl Block<'_> {
         // Codewords that stand out from the most reliable ones: beyond them there
         // is nothing to choose by.
         let worth = order.iter().filter(|&&place| doubt(place) > least).count();
-
-        // Where modules were marked as erased, leaving them out comes first: it
-        // corrects most, and with the least risk. As many plain errors as the
-        // standard allows come last where that alone is more than the limit
-        // (versions 1-L and 2-L): before, it would leave nothing for the others.
-        let first = marked;
-        let plain = miscorrection(length, self.parity, 0, self.capacity / 2);
-        for (pass, limit) in limits.into_iter().enumerate() {
-            let doubtful = pass > 0;
-            if first > 0 && first <= self.capacity {
-                let erased = &order[..first];
-                if let Some(found) = self.attempt(&sums, erased, limit, doubtful) {
-                    return Some(found);
+        // Two more each time: one more changes nothing in what can be corrected.
+        let start = if self.capacity.is_multiple_of(2) {
+            2
+        } else {
+            1
+        };
+        // Errors that were tried with so many erasures, and one.
+        let mut tried = [0u8; MAX_PARITY + 1];
+        for (round, credit) in CREDITS.into_iter().enumerate() {
+            let limit = limit * credit;
+            // Where modules were marked as erased, leaving them out comes first:
+            // it corrects most, and with the least risk.
+            let marked = (marked > 0 && marked <= self.capacity).then_some(marked);
+            let steps = (start..=self.capacity.min(worth)).step_by(2);
+            for erased in marked.into_iter().chain([0]).chain(steps) {
+                if let Some(found) = self.attempt(&sums, order, erased, limit, &mut tried) {
+                    let most = if round > 0 { limit } else { self.risk };
+                    return Some(Spent {
+                        doubtful: round > 0,
+                        // In a later round anything up to its limit could have come.
+                        risk: found.risk / self.risk * most.max(self.risk),
+                        ..found
+                    });
                 }
             }
-            if !doubtful && let Some(found) = self.attempt(&sums, &[], limit, false) {
-                return Some(found);
-            }
-            // Two more each time: one more changes nothing in what can be corrected.
-            let start = if self.capacity.is_multiple_of(2) {
-                2
-            } else {
-                1
-            };
-            for erased in (start..=self.capacity.min(worth)).step_by(2) {
-                if erased != first
-                    && let Some(found) = self.attempt(&sums, &order[..erased], limit, doubtful)
-                {
-                    return Some(found);
-                }
-            }
-            if !doubtful
-                && plain > limit
-                && let Some(found) = self.attempt(&sums, &[], 1.0, false)
+            // As many plain errors as the standard allows come in any case, told
+            // with the risk that they are.
+            if round == 0
+                && let Some(found) = self.attempt(&sums, order, 0, 2.0, &mut tried)
             {
                 return Some(found);
             }
@@ -225,35 +285,71 @@ impl Block<'_> {
         None
     }
 
-    /// One attempt with `erased` left out, and as many errors as the standard's
-    /// bound and what is left of `limit` allow.
+    /// One attempt with the first `erased` of `order` left out, and as many errors
+    /// as the standard's bound and what is left of `limit` allow.
     fn attempt(
         &mut self,
         sums: &Syndromes,
-        erased: &[u8],
+        order: &[u8],
+        erased: usize,
         limit: f64,
-        doubtful: bool,
+        tried: &mut [u8; MAX_PARITY + 1],
     ) -> Option<Spent> {
         let (length, parity) = (self.word.len(), self.parity);
-        let cost = |errors| miscorrection(length, parity, erased.len(), errors);
-        let most = (self.capacity - erased.len()) / 2;
+        let cost = |errors| miscorrection(length, parity, erased, errors);
+        let most = (self.capacity - erased) / 2;
         let errors = (0..=most).rev().find(|&e| self.risk + cost(e) <= limit)?;
+        if errors < usize::from(tried[erased]) {
+            return None;
+        }
+        tried[erased] = errors as u8 + 1;
         let before: [u8; MAX_BLOCK] = std::array::from_fn(|i| *self.word.get(i).unwrap_or(&0));
-        let Some(found) = correct(self.word, parity, sums, erased, errors) else {
-            self.risk += cost(errors);
+        let Some(found) = correct(self.word, parity, sums, &order[..erased], errors) else {
+            if limit <= 1.0 {
+                self.risk += cost(errors);
+            }
             return None;
         };
         self.risk += cost(found);
+        let difference = |i: usize| self.word[i] ^ before[i];
         for (i, changed) in self.changed[..self.word.len()].iter_mut().enumerate() {
-            *changed = self.word[i] != before[i];
+            *changed = difference(i) != 0;
         }
-        for &place in erased {
+        let places = self.places(order, erased, found);
+        for &place in &order[..erased] {
             self.changed[usize::from(place)] = true;
         }
+        let (mut sure, mut against) = (0, 0);
+        for i in (0..length).filter(|&i| self.changed[i]) {
+            sure += self.sure[i].count_ones();
+            against += (self.sure[i] & difference(i)).count_ones();
+        }
+        let agreed = at_most(against, sure);
+        let joint = if places < 1.0 && agreed < 1.0 {
+            JOINT
+        } else {
+            1.0
+        };
+        let risk = self.risk * (joint * places * agreed).min(1.0);
         Some(Spent {
             errors: found,
-            erased: erased.len(),
-            doubtful,
+            erased,
+            risk,
+            doubtful: false,
         })
+    }
+
+    /// Errors are where modules are unsure, but those of a miscorrection are
+    /// anywhere: the probability that as many places picked at random were among
+    /// as few of the least reliable ones.
+    fn places(&self, order: &[u8], erased: usize, errors: usize) -> f64 {
+        let rest = order.get(erased..).unwrap_or_default();
+        let last = rest
+            .iter()
+            .rposition(|&place| self.changed[usize::from(place)]);
+        let among = last.map_or(0, |last| last + 1);
+        (0..errors.min(among))
+            .map(|i| (among - i) as f64 / (rest.len() - i) as f64)
+            .product()
     }
 }

@@ -9,6 +9,7 @@ mod bits;
 mod blocks;
 mod charset;
 mod codewords;
+mod evidence;
 mod format;
 mod galois;
 mod layout;
@@ -36,7 +37,8 @@ pub use rmqr::{
 use super::code::{Code, Content, EcLevel, Method, Symbology};
 use super::modules::Modules;
 use bits::Bits;
-use codewords::{Codewords, Outcome};
+use codewords::{CREDITS, Codewords, Outcome};
+use evidence::Evidence;
 use segments::Dialect;
 
 /// Why a symbol could not be decoded.
@@ -69,13 +71,9 @@ const FORMAT_MARGIN: i32 = 8 * 127;
 /// (test `few_random_squares_pass_for_a_format`).
 const FORMAT_SURE: f32 = 0.5;
 
-/// Probability of a miscorrection that the attempts on one block may add up to
+/// Probability of a miscorrection that the attempts on one symbol may add up to
 /// beyond the first, unless [`Decoder::set_limit`] says otherwise.
 const DEFAULT_LIMIT: f64 = 1e-10;
-
-/// How much more may be risked where the data itself can vouch for the result:
-/// as much as three padding codewords, come out right, make up for.
-const PADDING_CREDIT: f64 = 256.0 * 256.0 * 256.0;
 
 /// Decodes symbols one after another, in memory that it keeps: once it has seen
 /// the largest symbol it allocates nothing.
@@ -104,18 +102,25 @@ impl Decoder {
     }
 
     /// Sets the probability of a miscorrection up to which erasures and repeated
-    /// attempts may go on a block. One attempt, errors alone within the standard's
-    /// bound, is always made (see [`Decoder::risk`] for what it cost); with 0 it is
-    /// the only one, which is the cheapest way to decode.
+    /// attempts may go on a symbol. One attempt, errors alone within the standard's
+    /// bound, is always made, told by [`Decoder::risk`] with what it cost; with 0
+    /// it is the only one, which is the cheapest way to decode. With more than 1
+    /// everything within the bound is corrected, whatever it is worth.
     pub fn set_limit(&mut self, limit: f64) {
         self.limit = limit;
     }
 
-    /// Probability that the attempts of the last call to [`Decoder::decode`],
-    /// added up, would have made a codeword out of random modules: at most what
-    /// it took until it succeeded, all of them if it did not. To be added up over
-    /// a frame, and where it is more than a single frame may risk, a second frame
-    /// should agree.
+    /// Probability that the last call to [`Decoder::decode`] would have made
+    /// something out of random codewords. After a failure it is at most the limit.
+    /// After a success it is at most the limit but where plain errors alone are
+    /// more than that: up to 5e-10 for as many as the standard corrects in 1-L
+    /// (3e-10) and 2-L (5e-10), less where evidence speaks for it. To be added up
+    /// over a frame: what exceeds what a frame may risk is not to be believed, or
+    /// a second frame should agree.
+    ///
+    /// Evidence lowers it, by its probability for random codewords: errors lie
+    /// where modules are unsure; of codewords that were corrected or filled in the
+    /// sure modules agree, and the others make padding or printable ASCII.
     pub fn risk(&self) -> f64 {
         self.risk
     }
@@ -175,8 +180,14 @@ impl Decoder {
             .take(MAX_FORMATS)
             .take_while(|format| format.score > 0 && best - format.score <= FORMAT_MARGIN);
         let mut error = DecodeError::Checksum;
-        for format in likely {
-            match self.decode_as(kind, format, modules, code) {
+        for (rank, format) in likely.enumerate() {
+            // Half for the likeliest, a sixth for each of its rivals.
+            let share = match rank {
+                _ if self.limit >= 1.0 => self.limit,
+                0 => self.limit / 2.0,
+                _ => self.limit / 6.0,
+            };
+            match self.decode_as(kind, format, share, modules, code) {
                 Some(Ok(())) => return Ok(()),
                 Some(Err(worse)) => error = worse,
                 None => {}
@@ -198,6 +209,7 @@ impl Decoder {
         &mut self,
         kind: Kind,
         format: &Format,
+        limit: f64,
         modules: &Modules,
         code: &mut Code,
     ) -> Option<Result<(), DecodeError>> {
@@ -205,21 +217,21 @@ impl Decoder {
         let mask = kind.mask(format.mask);
         self.codewords
             .gather(modules, kind.layout()?, &blocks, mask, format.mirrored);
-        let limits = [self.limit, (self.limit * PADDING_CREDIT).min(1e-2)];
-        let outcome = match self.codewords.correct(&blocks, limits) {
-            Ok(outcome) => outcome,
-            Err(spent) => {
-                self.risk += spent;
-                return None;
-            }
+        let before = self.risk;
+        // Until it succeeds.
+        self.risk += limit;
+        let round = if limit < 1.0 {
+            limit / (CREDITS.len() * blocks.count) as f64
+        } else {
+            limit
         };
+        let outcome = self.codewords.correct(&blocks, round)?;
         // Correction that put something into the half codeword that is not there
         // has erred, but for those encoders (two of sixteen in a collection of
         // pictures) whose parity is that of ones where the symbol is padded.
         let last = self.codewords.data.last().copied().unwrap_or_default();
         let ones = blocks.half && last == 0xff;
         if blocks.half && last & 15 != 0 && !ones {
-            self.risk += outcome.risk;
             return None;
         }
         let mut bits = Bits::new(&self.codewords.data, blocks.data_bits());
@@ -230,23 +242,20 @@ impl Decoder {
             &mut code.content,
         );
         let Some(meant) = meant else {
-            self.risk += outcome.risk;
             return Some(Err(DecodeError::Content));
         };
         let padded = blocks.data_bits() / 8;
         if ones && meant > 8 * padded {
-            self.risk += outcome.risk;
             return None;
         }
-        let Some(vouched) = padding(&self.codewords, meant.div_ceil(8)..padded) else {
-            self.risk += outcome.risk;
-            return None;
+        let pads = meant.div_ceil(8)..padded;
+        let evidence = Evidence {
+            codewords: &self.codewords,
+            ruled: evidence::padding(&self.codewords, pads.clone())?,
+            pads,
+            runs: &self.texts.runs,
         };
-        let risk = outcome.risk * 256f64.powi(-vouched);
-        self.risk += risk;
-        if outcome.doubtful && risk > self.limit {
-            return None;
-        }
+        self.risk = before + evidence.risk(round)?;
         (code.symbology, code.version) = match kind {
             Kind::Qr(version) => (Symbology::Qr, version),
             Kind::Micro(version) => (Symbology::MicroQr, version),
@@ -326,30 +335,6 @@ impl Kind {
             Kind::Micro(version) => Dialect::micro(version),
             Kind::RmQr(version) => rmqr::dialect(version),
         }
-    }
-}
-
-/// How many padding codewords (those in `range`) correction made right out of what
-/// was wrong or unknown: chance does that once in 256 times for each. `None` if
-/// it left some wrong though those that it did not touch are right: then it is
-/// correction that erred. Padding of its own kind, as some encoders write it,
-/// says nothing (ISO/IEC 18004, 7.4.10).
-fn padding(codewords: &Codewords, range: std::ops::Range<usize>) -> Option<i32> {
-    let all = codewords.data.iter().zip(&codewords.changed);
-    let pads = all.take(range.end).skip(range.start);
-    let (mut made_right, mut made_wrong, mut found_wrong) = (0, 0, 0);
-    for ((&value, &changed), right) in pads.zip([0xec, 0x11].into_iter().cycle()) {
-        match (changed, value == right) {
-            (true, true) => made_right += 1,
-            (true, false) => made_wrong += 1,
-            (false, true) => {}
-            (false, false) => found_wrong += 1,
-        }
-    }
-    if found_wrong > 0 {
-        Some(0)
-    } else {
-        (made_wrong == 0).then_some(made_right)
     }
 }
 

@@ -192,6 +192,7 @@ fn segment(
             if count * 8 > bits.left() {
                 return None;
             }
+            texts.runs.push((bits.read(), count));
             for _ in 0..count {
                 out.push(bits.take(8)? as u8);
             }

@@ -572,3 +572,73 @@ fn glare_that_is_known_is_read_to_near_the_bound() {
     assert!(relaxed * 100 >= bound * 97, "{relaxed} of {bound}");
     assert!(plain * 2 < erased, "{plain} against {erased}");
 }
+
+/// A symbol of which so much is random that it cannot be read, its format
+/// information and a share of its codewords left whole; some modules erased, all
+/// of different confidence.
+fn ruined(random: &mut fastrand::Rng, version: i16, level: usize, share: f64) -> Modules {
+    let room = Blocks::of(version as u8, LEVELS[level].0)
+        .expect("a version")
+        .data()
+        * 2
+        / 3;
+    let data: Vec<u8> = (0..room).map(|_| random.u8(b'A'..=b'z')).collect();
+    let code =
+        QrCode::with_version(&data, Version::Normal(version), LEVELS[level].1).expect("fits");
+    let mut modules = modules_of(&code);
+    let side = modules.side();
+    for codeword in Layout::of(version as u8)
+        .expect("a version")
+        .order()
+        .chunks(8)
+    {
+        let ruin = random.f64() < share;
+        let erased = random.f64() < 0.3;
+        for &index in codeword {
+            let (x, y) = (usize::from(index) % side, usize::from(index) / side);
+            if ruin {
+                modules.set(x, y, if erased { 0 } else { random.i8(-127..) });
+            }
+        }
+    }
+    modules
+}
+
+/// The promise that everything rests on: no more false reads than the limit.
+/// Checked where it is coarse enough to be counted.
+#[test]
+fn false_reads_are_no_more_than_the_limit() {
+    let mut random = fastrand::Rng::with_seed(11);
+    let mut decoder = Decoder::new();
+    let mut code = Code::default();
+    let limit = 0.02;
+    decoder.set_limit(limit);
+    for (version, level, share) in [
+        (1, 0, 1.0),
+        (2, 1, 1.0),
+        (1, 1, 0.7),
+        (2, 0, 0.6),
+        (3, 1, 0.7),
+    ] {
+        let trials = 1500;
+        let mut read = 0;
+        let mut told = 0.0;
+        for _ in 0..trials {
+            let modules = ruined(&mut random, version, level, share);
+            let done = decoder.decode(&modules, &mut code);
+            told += decoder.risk();
+            read += u32::from(done.is_ok());
+        }
+        assert!(
+            f64::from(read) < limit * f64::from(trials),
+            "{version} {level}: {read}"
+        );
+        assert!(told <= limit * f64::from(trials));
+    }
+    decoder.set_limit(1e-10);
+    for _ in 0..1500 {
+        let modules = ruined(&mut random, 2, 1, 0.8);
+        assert!(decoder.decode(&modules, &mut code).is_err());
+        assert!(decoder.risk() <= 1e-10);
+    }
+}
