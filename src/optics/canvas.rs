@@ -25,7 +25,7 @@ const VEIL: f32 = 12.0;
 const DAZZLED: f32 = 0.15;
 
 /// A weighted sum of pictures. Its memory is kept.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Canvas {
     width: usize,
     height: usize,
@@ -33,6 +33,16 @@ pub struct Canvas {
     weight: Vec<u16>,
     grey: Vec<u8>,
     pictures: u32,
+}
+
+impl std::fmt::Debug for Canvas {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Canvas")
+            .field("width", &self.width)
+            .field("height", &self.height)
+            .field("pictures", &self.pictures)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Canvas {

@@ -90,19 +90,20 @@ impl Evidence {
 
     /// Regions around these signs, with those that belong to them.
     fn groups(&mut self, range: std::ops::Range<usize>, regions: &mut Vec<Region>) {
-        for i in range {
+        for i in range.clone() {
             if !self.taken[i] {
-                self.gather(i);
+                self.gather(i..range.end);
                 regions.extend(around(&self.group));
             }
         }
     }
 
-    /// The signs that may be of one code with sign `i`.
-    fn gather(&mut self, i: usize) {
-        let first = self.signs[i];
+    /// The signs of these that may be of one code with the first of them.
+    fn gather(&mut self, range: std::ops::Range<usize>) {
+        let signs = &self.signs[range.clone()];
+        let first = signs[0];
         self.group.clear();
-        for (sign, taken) in self.signs.iter().zip(&mut self.taken).skip(i) {
+        for (sign, taken) in signs.iter().zip(&mut self.taken[range]) {
             let ratio = sign.module_px / first.module_px;
             let near = sign.centre.distance(first.centre) < APART * first.module_px;
             if !*taken && (0.7..1.4).contains(&ratio) && near {
