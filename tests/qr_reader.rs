@@ -152,6 +152,44 @@ fn any_angle_and_module_size() {
 }
 
 #[test]
+fn labels_around_a_bottle_whose_rows_are_bows() {
+    for (version, degrees) in [(1, 0.0), (1, 90.0), (2, 180.0), (3, 270.0)] {
+        let code = code("bottle", version);
+        let side = code.width() as f32 * 8.0;
+        let size = side as usize * 3 / 2 + 60;
+        let middle = size as f32 / 2.0;
+        let mut flat = Picture::new(size, size, 200);
+        flat.draw(&code, square((middle, middle), side, degrees), 30, 220);
+        for bow in [4.0, 10.0, -10.0] {
+            let mut picture = Picture::new(size, size, 200);
+            for y in 0..size {
+                for x in 0..size {
+                    let across = (x as f32 - middle) * 2.0 / side;
+                    let from = y as f32 - bow * across * across;
+                    let from = from.clamp(0.0, size as f32 - 1.0) as usize;
+                    picture.pixels[y * size + x] = flat.pixels[from * size + x];
+                }
+            }
+            assert_eq!(
+                texts(&read(&picture)),
+                ["bottle"],
+                "version {version}, {degrees}°, {bow} px"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_code_within_a_code() {
+    let outer = QrCode::with_version("outer", Version::Normal(6), EcLevel::H).expect("fits");
+    let inner = code("inner", 1);
+    let mut picture = Picture::new(420, 420, 255);
+    picture.draw(&outer, square((210.0, 210.0), 41.0 * 8.0, 0.0), 20, 255);
+    picture.draw(&inner, square((214.0, 214.0), 21.0 * 2.5, 0.0), 20, 255);
+    assert_eq!(texts(&read(&picture)), ["inner", "outer"]);
+}
+
+#[test]
 fn mirrored_and_light_on_dark() {
     let code = code("from behind", 2);
     for (mirrored, inverted) in [(true, false), (false, true), (true, true)] {
@@ -377,12 +415,16 @@ struct Entry {
 
 /// Fewest codes of each folder (and, where named, category) of photographs.
 /// Raise a number when the reader has become better; never lower one.
-const GOLDEN: [(&str, &str, usize); 8] = [
-    ("zxing", "", 178),
-    ("zxing-cpp", "", 125),
+const GOLDEN: [(&str, &str, usize); 12] = [
+    ("zxing", "", 180),
+    ("zxing-cpp", "", 130),
+    ("boofcv", "", 590),
+    ("boofcv", "close", 20),
+    ("boofcv", "curved", 26),
+    ("boofcv", "high_version", 16),
     ("boofcv", "nominal", 39),
     ("boofcv", "rotations", 65),
-    ("boofcv", "lots", 238),
+    ("boofcv", "lots", 239),
     ("boofcv", "glare", 17),
     ("micro-rmqr", "", 19),
     ("falsepos", "", 0),

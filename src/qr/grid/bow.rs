@@ -33,6 +33,12 @@ impl Bow {
         (bow.right != Point::default() || bow.down != Point::default()).then_some(bow)
     }
 
+    /// With the middles of its sides so far beside the straight line, in pixels for
+    /// each module that they are long.
+    pub fn new(right: Point, down: Point) -> Self {
+        Self { right, down }
+    }
+
     /// What the bows add to the place of module (`x`, `y`) of a symbol of `side`.
     fn shift(&self, side: usize, x: f32, y: f32) -> Point {
         let length = side as f32 - 7.0;

@@ -6,12 +6,8 @@ use super::mesh::Mesh;
 use super::solve::{Pair, fit};
 use crate::geometry::{Point, Quad};
 use crate::optics::Sampler;
-use crate::qr::decode::{alignment_centres, likeliest_version, side_of};
+use crate::qr::decode::alignment_centres;
 use crate::qr::finder::{FinderPattern, Triple};
-
-/// By how much a version must be likelier than the next one: two words are 8
-/// bits apart, 16 times 127 in one clean copy.
-const VERSION_MARGIN: i32 = 9 * 127;
 
 /// A symbol's grid in the picture.
 #[derive(Clone, Copy, Debug)]
@@ -46,21 +42,21 @@ impl Grid {
 /// Three finder patterns with the axes of the symbol they belong to.
 pub struct Locator<'a> {
     sampler: Sampler<'a>,
-    patterns: [Oriented; 3],
+    pub(super) patterns: [Oriented; 3],
     bow: Option<Bow>,
     inverted: bool,
-    dark: f32,
-    light: f32,
+    pub(super) dark: f32,
+    pub(super) light: f32,
     module: f32,
     edge: f32,
 }
 
 /// A finder pattern whose `x` runs to the right of the symbol and `y` down.
 #[derive(Clone, Copy)]
-struct Oriented {
-    centre: Point,
-    x: Point,
-    y: Point,
+pub(super) struct Oriented {
+    pub(super) centre: Point,
+    pub(super) x: Point,
+    pub(super) y: Point,
     trusted: bool,
 }
 
@@ -114,7 +110,7 @@ impl<'a> Locator<'a> {
         }
     }
 
-    fn value(&self, at: Point) -> f32 {
+    pub(super) fn value(&self, at: Point) -> f32 {
         let grey = self.sampler.at(at.x, at.y);
         if self.inverted { 255.0 - grey } else { grey }
     }
@@ -186,82 +182,17 @@ impl<'a> Locator<'a> {
         self.base(side).map_or(0.0, |(_, timing, _)| timing)
     }
 
-    fn timing_of(&self, mesh: &Mesh, side: usize) -> f32 {
-        let scale = 2.0 / (self.light - self.dark).max(1.0);
-        let score = |place: &dyn Fn(f32) -> Point| {
-            let at = |i: usize| self.value(place(i as f32 + 0.5));
-            let (mut sum, mut count) = (0.0, 0.0);
-            let (mut before, mut here) = (at(7), at(8));
-            for i in 8..side - 8 {
-                let after = at(i + 1);
-                let dark = ((before + after) / 2.0 - here) * scale;
-                let dark = dark.clamp(-0.5, 0.5) * 2.0;
-                sum += if i % 2 == 0 { dark } else { -dark };
-                count += 1.0;
-                (before, here) = (here, after);
-            }
-            sum / count
-        };
-        let row = score(&|i| mesh.map(i, 6.5));
-        let column = score(&|i| mesh.map(6.5, i));
-        // One of them may be torn.
-        ((row + column) / 2.0).max(row.max(column) - 0.25)
-    }
-
-    /// The side that the version information tells: it stands next to two of the
-    /// finder patterns, so it is read from there without a grid.
-    fn told_side(&self, estimate: f32) -> Option<usize> {
-        if estimate < 40.0 {
-            return None;
-        }
-        let middle = (self.dark + self.light) / 2.0;
-        let scale = 254.0 / (self.light - self.dark).max(1.0);
-        let soft = |at: Point| ((middle - self.value(at)) * scale).clamp(-127.0, 127.0) as i32;
-        let [_, right, down] = &self.patterns;
-        let (mut upper, mut lower, mut both) = ([0; 18], [0; 18], [0; 18]);
-        for bit in 0..18 {
-            let (along, across) = ((bit % 3) as f32 - 7.0, (bit / 3) as f32 - 3.0);
-            upper[bit] = soft(right.centre + right.x * along + right.y * across);
-            lower[bit] = soft(down.centre + down.x * across + down.y * along);
-            both[bit] = upper[bit] + lower[bit];
-        }
-        [both, upper, lower].iter().find_map(|soft| {
-            let (version, margin) = likeliest_version(soft);
-            let side = side_of(version);
-            let near = (side as f32 / estimate).ln().abs() < 0.2;
-            (near && margin > VERSION_MARGIN).then_some(side)
-        })
-    }
-
-    /// Sides in the order in which they are to be tried, with their timing
-    /// scores; `estimate` is what the distances tell.
-    pub fn sides(&self, estimate: f32) -> impl Iterator<Item = (usize, f32)> + use<> {
-        let reach = (estimate * 0.07).max(5.0);
-        let mut best = [(0usize, f32::MIN); 3];
-        let told = self.told_side(estimate);
-        let first = (((estimate - reach - 17.0) / 4.0).ceil() as i32).clamp(1, 40);
-        let last = (((estimate + reach - 17.0) / 4.0).floor() as i32).clamp(first, 40);
-        for version in first..=last {
-            let side = 17 + 4 * version as usize;
-            let score = self.timing(side);
-            // Of equals, the one that distances favour.
-            if told == Some(side) {
-                continue;
-            }
-            let rank = score - 0.1 * (side as f32 - estimate).abs() / reach;
-            if let Some(place) = best.iter().position(|kept| rank > kept.1) {
-                best[place..].rotate_right(1);
-                best[place] = (side, rank);
-            }
-        }
-        let told = told.map(|side| (side, 1.0));
-        told.into_iter()
-            .chain(best.into_iter().filter(|kept| kept.0 != 0))
-    }
-
     /// The grid of a symbol of `side` modules.
     pub fn grid(&self, side: usize) -> Option<Grid> {
         let (mut mesh, _, bow) = self.base(side)?;
+        let searched = match bow {
+            None => self.bow_by_timing(&mesh, side),
+            Some(_) => None,
+        };
+        let bow = bow.or(searched.as_ref());
+        if searched.is_some() {
+            mesh = self.fitted(&mut self.pairs(side), side, bow, 1e-4)?;
+        }
         let centres = alignment_centres(((side - 17) / 4) as u8);
         match centres.len() {
             0 => {}

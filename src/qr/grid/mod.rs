@@ -14,6 +14,7 @@ mod sample;
 mod settle;
 mod solve;
 mod strip;
+mod timing;
 
 pub use corner::{Corner, Timing};
 pub use locate::{Grid, Locator};
