@@ -21,7 +21,8 @@ impl Inverse {
     /// noise relative to that of the modules at low frequencies; at frequency f, in
     /// cycles a pixel, it is 1 + (`rise` f)² times as much.
     pub fn of_motion(&mut self, length: f32, noise: f32, rise: f32) {
-        let half = ((4.0 * length) as usize + 4).min(MOST_TAPS);
+        // Casting saturates.
+        let half = (4.0 * length + 4.0).min(MOST_TAPS as f32) as usize;
         self.design(half, |f| {
             let x = std::f32::consts::PI * f * length;
             let blur = if x.abs() < 1e-4 { 1.0 } else { x.sin() / x };

@@ -21,8 +21,11 @@ impl<'a> Sampler<'a> {
     /// `level` is the level of `luma` in its pyramid. `None` for an empty picture.
     pub fn new(luma: Luma<'a>, level: usize) -> Option<Self> {
         let (width, height) = (luma.width(), luma.height());
+        if width == 0 || height == 0 {
+            return None;
+        }
         let last = |side: usize| i32::try_from(side.saturating_sub(2)).ok();
-        (width > 0 && height > 0).then_some(Self {
+        Some(Self {
             bytes: luma.bytes(),
             stride: luma.stride(),
             scale: 1.0 / (1u32 << level.min(30)) as f32,
