@@ -6,8 +6,9 @@ use beltscan::camera::belt::degrade::{Degradation, Specimen};
 use beltscan::camera::picture::Picture;
 use beltscan::config::{Config, Decide, ItemPlan, NoReadsPlan, TriggerMode};
 use beltscan::frame::{Luma, Stamp};
-use beltscan::item::{Event, Hint, Tracker};
-use beltscan::qr::{Reader, ReaderOptions, Reads};
+use beltscan::item::Event;
+use beltscan::pipeline::Sequence;
+use beltscan::qr::ReaderOptions;
 use fastrand::Rng;
 
 use super::Options;
@@ -24,8 +25,6 @@ const FRAMES: usize = 10;
 const FPS: f64 = 30.0;
 /// Way from frame to frame, px.
 const STEPS: std::ops::RangeInclusive<f32> = 12.0..=40.0;
-/// After the last frame, until every track has been out of sight for too long.
-const AFTER_ALL_S: f64 = 7200.0;
 
 /// What the codes of a cell slide under.
 struct Cell {
@@ -239,9 +238,6 @@ fn row(cell: &str, reader: &str, score: &Score, count: usize) -> Row {
 struct Follower {
     plan: ItemPlan,
     noreads: NoReadsPlan,
-    reader: Reader,
-    reads: Reads,
-    hints: Vec<Hint>,
     events: Vec<Event>,
 }
 
@@ -261,9 +257,6 @@ impl Follower {
                 dir: None,
                 ..plan.noread
             },
-            reader: Reader::new(ReaderOptions::default()),
-            reads: Reads::default(),
-            hints: Vec::new(),
             events: Vec::new(),
         })
     }
@@ -273,8 +266,8 @@ impl Follower {
         let Some(first) = track.frames.first() else {
             return;
         };
-        (self.plan.width, self.plan.height) = (first.width as u32, first.height as u32);
-        let mut tracker = Tracker::new(&self.plan, Vec::new(), &self.noreads);
+        let (options, noreads) = (ReaderOptions::default(), self.noreads.clone());
+        let mut sequence = Sequence::new(options, self.plan.clone(), Vec::new(), noreads);
         self.events.clear();
         let exposed_s = f64::from(blur / track.step) / FPS;
         let mut texts: Vec<String> = Vec::new();
@@ -291,16 +284,12 @@ impl Follower {
                 exposure_us: (blur > 0.0).then_some((exposed_s * 1e6) as u32),
             };
             let begun = now_s(cpu);
-            self.hints.clear();
-            tracker.hints(stamp.mono_ns, &mut self.hints);
-            self.reader.read(luma, &self.hints, &mut self.reads);
-            let Reads { codes, unread, .. } = &self.reads;
-            tracker.frame(&stamp, codes, unread, None, &mut self.events);
+            sequence.frame(&stamp, luma, &mut self.events);
             score.ms.push((now_s(cpu) - begun) * 1e3);
+            let codes = &sequence.reads().codes;
             texts.extend(codes.iter().map(|code| code.content.text.clone()));
         }
-        let end = AFTER_ALL_S * 1e9;
-        tracker.tick(end as u64, end as i64, &mut self.events);
+        sequence.end(&mut self.events);
         let told = self.events.iter().flat_map(|event| &event.codes);
         texts.extend(told.filter_map(|code| code.text.clone()));
         score.tracks += 1;
