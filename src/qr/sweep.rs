@@ -28,7 +28,7 @@ pub const PASSES: [Pass; 2] = [
         },
         least: 14,
         contrast: 20.0,
-        clarity: 0.2,
+        clarity: 0.12,
         roughness: 0.5,
     },
     Pass {
@@ -38,7 +38,7 @@ pub const PASSES: [Pass; 2] = [
         },
         least: 12,
         contrast: 8.0,
-        clarity: 0.1,
+        clarity: 0.0,
         roughness: 0.65,
     },
 ];

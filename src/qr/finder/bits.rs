@@ -13,6 +13,7 @@ const WORD: usize = 64;
 /// The rows of a level.
 #[derive(Debug, Default)]
 pub struct BitRows {
+    /// One word before the first row and one behind the last, of no meaning.
     words: Vec<u64>,
     limits: Vec<u8>,
     across: usize,
@@ -25,12 +26,13 @@ impl BitRows {
     pub fn build(&mut self, luma: Luma<'_>, threshold: &Threshold) {
         (self.width, self.height) = (luma.width(), luma.height());
         self.across = self.width.div_ceil(WORD);
-        self.words.resize(self.across * self.height, 0);
+        self.words.resize(self.across * self.height + 2, 0);
         self.limits.resize(self.across * WORD, 0);
         self.limits[self.width..].fill(0);
         for tiles in 0..self.height.div_ceil(TILE) {
             let rows = tiles * TILE..((tiles + 1) * TILE).min(self.height);
-            let words = &mut self.words[rows.start * self.across..rows.end * self.across];
+            let words = 1 + rows.start * self.across..1 + rows.end * self.across;
+            let words = &mut self.words[words];
             let thresholds = threshold.row(tiles);
             if thresholds.iter().all(|&tile| tile == 0) {
                 words.fill(0);
@@ -46,10 +48,18 @@ impl BitRows {
         }
     }
 
-    /// Row `y`. Beyond the last pixel all is light.
+    /// The words of row `y`. Beyond the last pixel all is light.
     #[inline]
-    pub fn row(&self, y: usize) -> &[u64] {
-        &self.words[y * self.across..][..self.across]
+    pub fn words(&self, y: usize) -> &[u64] {
+        &self.words[1 + y * self.across..][..self.across]
+    }
+
+    /// Row `y`.
+    #[inline]
+    pub fn row(&self, y: usize) -> Row<'_> {
+        Row {
+            words: &self.words[y * self.across..][..self.across + 2],
+        }
     }
 
     /// Is the pixel at `x`, `y` dark? `None` outside the level.
@@ -57,7 +67,7 @@ impl BitRows {
     pub fn dark(&self, x: i32, y: i32) -> Option<bool> {
         let (x, y) = (usize::try_from(x).ok()?, usize::try_from(y).ok()?);
         (x < self.width && y < self.height)
-            .then(|| self.words[y * self.across + x / WORD] >> (x % WORD) & 1 != 0)
+            .then(|| self.words[1 + y * self.across + x / WORD] >> (x % WORD) & 1 != 0)
     }
 
     /// Pixels a row.
@@ -105,6 +115,7 @@ fn darker(pixels: &[u8; WORD], limits: &[u8; WORD]) -> u64 {
 /// they are first asked for: most of a frame never is.
 #[derive(Debug, Default)]
 pub struct BitColumns {
+    /// One block before the first and one behind the last, of no meaning.
     words: Vec<u64>,
     turned: Vec<bool>,
     down: usize,
@@ -115,7 +126,7 @@ impl BitColumns {
     pub fn start(&mut self, rows: &BitRows) {
         self.down = rows.height.div_ceil(WORD);
         let blocks = self.down * rows.across;
-        self.words.resize(blocks * WORD, 0);
+        self.words.resize((blocks + 2) * WORD, 0);
         self.turned.clear();
         self.turned.resize(blocks, false);
     }
@@ -133,7 +144,7 @@ impl BitColumns {
             }
         }
         Column {
-            words: &self.words[first * WORD..(first + self.down) * WORD],
+            words: &self.words[first * WORD..(first + self.down + 2) * WORD],
             x: x % WORD,
         }
     }
@@ -143,12 +154,13 @@ impl BitColumns {
         let block = across * self.down + down;
         self.turned[block] = true;
         let mut square = [0; WORD];
-        let lines = rows.words[down * WORD * rows.across..].chunks_exact(rows.across);
-        for (word, row) in square.iter_mut().zip(lines) {
+        let lines = rows.words[1 + down * WORD * rows.across..].chunks_exact(rows.across);
+        let left = rows.height - down * WORD;
+        for (word, row) in square.iter_mut().zip(lines).take(left) {
             *word = row[across];
         }
         transpose(&mut square);
-        self.words[block * WORD..][..WORD].copy_from_slice(&square);
+        self.words[(block + 1) * WORD..][..WORD].copy_from_slice(&square);
     }
 }
 
@@ -172,8 +184,36 @@ fn transpose(square: &mut [u64; WORD]) {
 
 /// A line of bits, in words.
 pub trait Line {
-    /// Word `index` of the line.
+    /// Word `index` of the line, counted from 1: those before the first and behind
+    /// the last have no meaning, but are there.
     fn word(&self, index: usize) -> u64;
+
+    /// The 64 bits from `from` on, the first one lowest.
+    #[inline]
+    fn after(&self, from: usize) -> u64 {
+        let (index, shift) = (from / WORD + 1, from % WORD);
+        self.word(index) >> shift | self.word(index + 1) << 1 << (WORD - 1 - shift)
+    }
+
+    /// The 64 bits before `from`, the first one, next to it, lowest.
+    #[inline]
+    fn before(&self, from: usize) -> u64 {
+        let (index, shift) = (from / WORD, from % WORD);
+        let bits = self.word(index) >> shift | self.word(index + 1) << 1 << (WORD - 1 - shift);
+        bits.reverse_bits()
+    }
+}
+
+/// A row.
+pub struct Row<'a> {
+    words: &'a [u64],
+}
+
+impl Line for Row<'_> {
+    #[inline]
+    fn word(&self, index: usize) -> u64 {
+        self.words[index]
+    }
 }
 
 /// A column: 64 columns lie side by side.
@@ -189,57 +229,38 @@ impl Line for Column<'_> {
     }
 }
 
-impl Line for [u64] {
-    #[inline]
-    fn word(&self, index: usize) -> u64 {
-        self[index]
-    }
+/// How many bits of a line, 64 of them at hand, are like `dark`, at most `most`.
+#[inline]
+pub fn run(bits: u64, dark: bool, most: usize) -> usize {
+    let other = if dark { !bits } else { bits };
+    (other.trailing_zeros() as usize).min(most)
 }
 
-/// How many bits from `from` on, at most `most`, are like `dark`.
-#[inline]
-pub fn run_forth(line: &(impl Line + ?Sized), from: usize, most: usize, dark: bool) -> usize {
-    if most == 0 {
-        return 0;
-    }
-    let same = if dark { u64::MAX } else { 0 };
-    let mut index = from / WORD;
-    let mut other = (line.word(index) ^ same) >> (from % WORD);
+/// How many bits from `from` on are like `dark`, at most `most`.
+pub fn run_forth(line: &impl Line, from: usize, dark: bool, most: usize) -> usize {
     let mut length = 0;
-    let mut room = WORD - from % WORD;
-    while other == 0 {
-        length += room;
-        if length >= most {
-            return most;
+    while length < most {
+        let step = run(line.after(from + length), dark, most - length);
+        length += step;
+        if step < WORD {
+            break;
         }
-        index += 1;
-        room = WORD;
-        other = line.word(index) ^ same;
     }
-    (length + other.trailing_zeros() as usize).min(most)
+    length
 }
 
-/// How many bits before `from`, at most `most`, are like `dark`.
-#[inline]
-pub fn run_back(line: &(impl Line + ?Sized), from: usize, most: usize, dark: bool) -> usize {
-    if most == 0 {
-        return 0;
-    }
-    let same = if dark { u64::MAX } else { 0 };
-    let mut index = (from - 1) / WORD;
-    let mut room = (from - 1) % WORD + 1;
-    let mut other = (line.word(index) ^ same) << (WORD - room);
+/// How many bits before `from` are like `dark`, at most `most`, which is not more
+/// than there are.
+pub fn run_back(line: &impl Line, from: usize, dark: bool, most: usize) -> usize {
     let mut length = 0;
-    while other == 0 {
-        length += room;
-        if length >= most {
-            return most;
+    while length < most {
+        let step = run(line.before(from - length), dark, most - length);
+        length += step;
+        if step < WORD {
+            break;
         }
-        index -= 1;
-        room = WORD;
-        other = line.word(index) ^ same;
     }
-    (length + other.leading_zeros() as usize).min(most)
+    length
 }
 
 #[cfg(test)]
@@ -287,21 +308,20 @@ mod tests {
             let mut random = fastrand::Rng::with_seed(seed);
             for _ in 0..40 {
                 let (x, y) = (random.usize(..width), random.usize(..height));
-                prop_assert_eq!(run_forth(rows.row(y), width, 0, true), 0);
                 prop_assert_eq!(rows.dark(x as i32, y as i32), Some(dark(x, y)));
                 let colour = random.bool();
                 let count = |places: &mut dyn Iterator<Item = (usize, usize)>| {
                     places.take_while(|&(x, y)| dark(x, y) == colour).count()
                 };
                 let right = count(&mut (x..width).map(|x| (x, y)));
-                prop_assert_eq!(run_forth(rows.row(y), x, width - x, colour), right);
+                prop_assert_eq!(run_forth(&rows.row(y), x, colour, width - x), right);
                 let left = count(&mut (0..x).rev().map(|x| (x, y)));
-                prop_assert_eq!(run_back(rows.row(y), x, x, colour), left);
+                prop_assert_eq!(run_back(&rows.row(y), x, colour, x), left);
                 let column = columns.column(&rows, x, y, height);
                 let down = count(&mut (y..height).map(|y| (x, y)));
-                prop_assert_eq!(run_forth(&column, y, height - y, colour), down);
+                prop_assert_eq!(run_forth(&column, y, colour, height - y), down);
                 let up = count(&mut (0..y).rev().map(|y| (x, y)));
-                prop_assert_eq!(run_back(&column, y, y, colour), up);
+                prop_assert_eq!(run_back(&column, y, colour, y), up);
             }
         }
     }

@@ -4,7 +4,7 @@
 //! Texture gives many candidates, so this goes from cheap to dear: runs counted
 //! in bits, then how far light and dark lie apart in grey, then the diagonals.
 
-use super::bits::{BitColumns, BitRows, Line, run_back, run_forth};
+use super::bits::{BitColumns, BitRows, Line, run, run_back, run_forth};
 use super::runs::is_finder;
 use crate::frame::Luma;
 use crate::optics::Threshold;
@@ -77,11 +77,12 @@ impl Crossing<'_> {
             return None;
         }
         let (x, y) = (x as usize, y as usize);
-        Cross::through(self.rows.row(y), x, self.rows.width(), length, inverted)
+        Cross::through(&self.rows.row(y), x, self.rows.width(), length, inverted)
     }
 
-    /// How clearly the rings of a cross part: from the lightest place of its
-    /// darkest dark run .. as a share of the range of them all.
+    /// How clearly the runs of a cross part: how much the darkest light run is
+    /// lighter than the lightest dark one, as a share of the range of them all.
+    /// Each run counts with its most extreme pixel.
     pub fn clarity(&self, (x, y): (i32, i32), along: &Cross, down: &Cross, inverted: bool) -> f32 {
         let bytes = self.luma.bytes();
         let stride = self.luma.stride();
@@ -174,37 +175,32 @@ impl Cross {
     /// The runs of `line`, `end` long, to both sides of `at`, which is in the core.
     #[inline]
     fn through(
-        line: &(impl Line + ?Sized),
+        line: &impl Line,
         at: usize,
         end: usize,
         length: i32,
         inverted: bool,
     ) -> Option<Self> {
-        let (core, ring) = Self::limits(length);
-        let limits = [core, ring, ring];
-        let (mut forth, mut from) = ([0; 3], at + 1);
-        for (ring, run) in forth.iter_mut().enumerate() {
-            let dark = inverted == (ring == 1);
-            let most = (limits[ring] + 1).min(end - from);
-            let length = run_forth(line, from, most, dark);
-            from += length;
-            // The rim of the picture may cut the outer ring.
-            if length > limits[ring] || (ring < 2 && from == end) {
-                return None;
-            }
-            *run = length as i32;
-        }
-        let (mut back, mut to) = ([0; 3], at);
-        for (ring, run) in back.iter_mut().enumerate() {
-            let dark = inverted == (ring == 1);
-            let most = (limits[ring] + 1).min(to);
-            let length = run_back(line, to, most, dark);
-            to -= length;
-            if length > limits[ring] || (ring < 2 && to == 0) {
-                return None;
-            }
-            *run = length as i32;
-        }
+        let limits = Self::limits(length);
+        let (forth, back) = if Self::reach(length) < 64 {
+            let arm = |mut bits: u64, room: usize| {
+                arm(limits, room, inverted, |_, dark, most| {
+                    let length = run(bits, dark, most);
+                    bits >>= length % 64;
+                    length
+                })
+            };
+            let forth = arm(line.after(at + 1), end - at - 1)?;
+            (forth, arm(line.before(at), at)?)
+        } else {
+            let forth = arm(limits, end - at - 1, inverted, |done, dark, most| {
+                run_forth(line, at + 1 + done, dark, most)
+            })?;
+            let back = arm(limits, at, inverted, |done, dark, most| {
+                run_back(line, at - done, dark, most)
+            })?;
+            (forth, back)
+        };
         let runs = [back[2], back[1], forth[0] + back[0] + 1, forth[1], forth[2]];
         let sum: i32 = runs.iter().sum();
         // Seen at a slant, one side may be shorter by half and more.
@@ -220,4 +216,31 @@ impl Cross {
             back,
         })
     }
+}
+
+/// Core, light ring and dark ring of an arm of a cross, with `room` pixels to the
+/// rim of the picture. `run` gives how many pixels, at most so many, are of a
+/// colour behind those that are done.
+#[inline]
+fn arm(
+    (core, ring): (usize, usize),
+    room: usize,
+    inverted: bool,
+    mut run: impl FnMut(usize, bool, usize) -> usize,
+) -> Option<[i32; 3]> {
+    let mut done = 0;
+    let mut one = |limit: usize, dark: bool| {
+        let length = run(done, dark, (limit + 1).min(room - done));
+        done += length;
+        (length <= limit).then_some((length as i32, done < room))
+    };
+    let (core, true) = one(core, !inverted)? else {
+        return None;
+    };
+    let (light, true) = one(ring, inverted)? else {
+        return None;
+    };
+    // The rim of the picture may cut the outer ring.
+    let (dark, _) = one(ring, !inverted)?;
+    Some([core, light, dark])
 }

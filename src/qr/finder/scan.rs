@@ -2,7 +2,7 @@
 
 use super::FinderPattern;
 use super::cross::{Crossing, View};
-use super::runs::for_each_candidate;
+use super::runs::Candidates;
 use super::shape::Measure;
 use crate::frame::Luma;
 use crate::geometry::Point;
@@ -68,6 +68,7 @@ pub struct Finders {
     columns: usize,
     rows: usize,
     view: View,
+    candidates: Candidates,
     measure: Measure,
     refused: Refused,
     room: usize,
@@ -106,6 +107,7 @@ impl Finders {
         };
         // Taken out, so that what crosses may note what it finds.
         let mut view = std::mem::take(&mut self.view);
+        let mut candidates = std::mem::take(&mut self.candidates);
         let (rows, mut crossing) = view.build(luma, threshold);
         let longest = if look.last { i32::MAX } else { LONGEST };
         self.refused.forget();
@@ -121,7 +123,7 @@ impl Finders {
                 tiles = y / TILE;
             }
             let pixels = luma.row(y);
-            for_each_candidate(rows.row(y), look.least, |end, runs, dark| {
+            candidates.for_each(rows.words(y), look.least, |end, runs, dark| {
                 let length: i32 = runs.iter().sum();
                 if length > longest || (!dark && !look.inverted) {
                     return;
@@ -143,6 +145,7 @@ impl Finders {
             });
         }
         self.view = view;
+        self.candidates = candidates;
     }
 
     /// A row candidate with its middle at `x`, `y` of the level.
