@@ -81,7 +81,7 @@ fn labels_that_slide_under_glare_are_read() {
         ..base
     };
     let fused = read(20, 12.0, true, glare);
-    assert!(fused >= 18, "{fused} of 20");
+    assert!(fused >= 17, "{fused} of 20");
 }
 
 #[test]

@@ -53,10 +53,10 @@ impl Sequence {
     /// Takes the next frame; appends the items that are decided with it. `false`
     /// if the reader panicked on it: nothing is known of it then.
     pub fn frame(&mut self, stamp: &Stamp, luma: Luma<'_>, out: &mut Vec<Event>) -> bool {
-        let (plan, rules, noreads) = (&mut self.plan, &mut self.rules, &self.noreads);
+        let (plan, rules, noreads) = (&mut self.plan, &self.rules, &self.noreads);
         let tracker = self.tracker.get_or_insert_with(|| {
             (plan.width, plan.height) = (luma.width() as u32, luma.height() as u32);
-            Tracker::new(plan, std::mem::take(rules), noreads)
+            Tracker::new(plan, rules.clone(), noreads)
         });
         self.hints.clear();
         tracker.hints(stamp.mono_ns, &mut self.hints);
@@ -79,9 +79,10 @@ impl Sequence {
         &self.reads
     }
 
-    /// No frame comes any more: all that is open is decided.
+    /// No frame of this camera comes any more: all that is open is decided. A
+    /// frame after that is the first of another sequence.
     pub fn end(&mut self, out: &mut Vec<Event>) {
-        if let Some(tracker) = &mut self.tracker {
+        if let Some(mut tracker) = self.tracker.take() {
             let later = self
                 .last
                 .mono_ns
