@@ -28,7 +28,7 @@ const MOST_RATIO: f32 = 3.5;
 /// square), 2 on a cylinder.
 const SEEN_PER_SIZE: f32 = 1.5;
 /// Triples less plausible than this are dropped.
-const MOST_COST: f32 = 3.0;
+const MOST_COST: f32 = 2.6;
 
 /// The three finder patterns of a symbol, as indices; at the middle of each.
 #[derive(Clone, Copy, Debug)]
