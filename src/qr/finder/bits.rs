@@ -13,7 +13,8 @@ const WORD: usize = 64;
 /// The rows of a level.
 #[derive(Debug, Default)]
 pub struct BitRows {
-    /// One word before the first row and one behind the last, of no meaning.
+    /// One word before the first row and two behind the last, of no meaning: what
+    /// follows the last pixel may be asked for.
     words: Vec<u64>,
     limits: Vec<u8>,
     across: usize,
@@ -26,7 +27,7 @@ impl BitRows {
     pub fn build(&mut self, luma: Luma<'_>, threshold: &Threshold) {
         (self.width, self.height) = (luma.width(), luma.height());
         self.across = self.width.div_ceil(WORD);
-        self.words.resize(self.across * self.height + 2, 0);
+        self.words.resize(self.across * self.height + 3, 0);
         self.limits.resize(self.across * WORD, 0);
         self.limits[self.width..].fill(0);
         for tiles in 0..self.height.div_ceil(TILE) {
@@ -58,7 +59,7 @@ impl BitRows {
     #[inline]
     pub fn row(&self, y: usize) -> Row<'_> {
         Row {
-            words: &self.words[y * self.across..][..self.across + 2],
+            words: &self.words[y * self.across..][..self.across + 3],
         }
     }
 
@@ -115,7 +116,7 @@ fn darker(pixels: &[u8; WORD], limits: &[u8; WORD]) -> u64 {
 /// they are first asked for: most of a frame never is.
 #[derive(Debug, Default)]
 pub struct BitColumns {
-    /// One block before the first and one behind the last, of no meaning.
+    /// One block before the first and two behind the last, of no meaning.
     words: Vec<u64>,
     turned: Vec<bool>,
     down: usize,
@@ -126,7 +127,7 @@ impl BitColumns {
     pub fn start(&mut self, rows: &BitRows) {
         self.down = rows.height.div_ceil(WORD);
         let blocks = self.down * rows.across;
-        self.words.resize((blocks + 2) * WORD, 0);
+        self.words.resize((blocks + 3) * WORD, 0);
         self.turned.clear();
         self.turned.resize(blocks, false);
     }
@@ -144,7 +145,7 @@ impl BitColumns {
             }
         }
         Column {
-            words: &self.words[first * WORD..(first + self.down + 2) * WORD],
+            words: &self.words[first * WORD..(first + self.down + 3) * WORD],
             x: x % WORD,
         }
     }
@@ -293,8 +294,8 @@ mod tests {
     proptest! {
         #[test]
         fn bits_and_runs_are_those_of_the_pixels(
-            width in 1usize..200,
-            height in 1usize..200,
+            width in (1usize..200).prop_map(|side| if side < 4 { 64 * side } else { side }),
+            height in (1usize..200).prop_map(|side| if side < 4 { 64 * side } else { side }),
             seed in any::<u64>(),
         ) {
             let (pixels, threshold) = level(width, height, seed);
@@ -320,6 +321,8 @@ mod tests {
                 let column = columns.column(&rows, x, y, height);
                 let down = count(&mut (y..height).map(|y| (x, y)));
                 prop_assert_eq!(run_forth(&column, y, colour, height - y), down);
+                // What follows the last one has no meaning, but is there.
+                let _ = (rows.row(y).after(width), column.after(height));
                 let up = count(&mut (0..y).rev().map(|y| (x, y)));
                 prop_assert_eq!(run_back(&column, y, colour, y), up);
             }
