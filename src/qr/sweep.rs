@@ -176,7 +176,7 @@ impl Sweep {
             return;
         }
         let mut patience = [PATIENCE; 12];
-        for triple in self.grouping.group(finders, MOST_TRIPLES) {
+        for triple in self.grouping.group(finders, MOST_TRIPLES, budget) {
             if reads.codes.len() >= options.max_codes || budget.is_spent() {
                 break;
             }

@@ -8,9 +8,12 @@
 
 use super::FinderPattern;
 use crate::geometry::Point;
+use crate::qr::budget::Budget;
 
 /// Partners kept on each of the four sides of a finder pattern.
 const PARTNERS: usize = 5;
+/// What comparing two finder patterns costs, in units of work.
+const UNITS_PER_COMPARISON: usize = 8;
 /// Least and most modules between the middles of two finder patterns
 /// (versions 1 and 40 have 14 and 170), with room for error and, since each end
 /// sees it by its own scale, for perspective.
@@ -63,9 +66,14 @@ pub struct Grouping {
 impl Grouping {
     /// The triples among `finders` (at most 65536), most plausible first, at
     /// most `most` of them.
-    pub fn group(&mut self, finders: &[FinderPattern], most: usize) -> &[Triple] {
+    pub fn group(
+        &mut self,
+        finders: &[FinderPattern],
+        most: usize,
+        budget: &mut Budget,
+    ) -> &[Triple] {
         self.triples.clear();
-        self.find_partners(finders);
+        self.find_partners(finders, budget);
         for (corner, sides) in self.partners.iter().enumerate() {
             for side in 0..4 {
                 for right in sides[side].iter().flatten() {
@@ -85,7 +93,7 @@ impl Grouping {
 
     /// For each finder pattern the best partners on its four sides. Sorted by x,
     /// so that only those within reach are compared.
-    fn find_partners(&mut self, finders: &[FinderPattern]) {
+    fn find_partners(&mut self, finders: &[FinderPattern], budget: &mut Budget) {
         self.partners.clear();
         self.partners.resize(finders.len(), [[None; PARTNERS]; 4]);
         self.order.clear();
@@ -94,9 +102,13 @@ impl Grouping {
         let x = |index: &u16| finders[usize::from(*index)].centre.x;
         self.order.sort_unstable_by(|a, b| x(a).total_cmp(&x(b)));
         for (at, &i) in self.order.iter().enumerate() {
+            if budget.is_spent() {
+                break;
+            }
             let one = &finders[usize::from(i)];
             let reach = one.module * LEGS.end * 2.0;
             for &j in &self.order[at + 1..] {
+                budget.spend(UNITS_PER_COMPARISON);
                 let other = &finders[usize::from(j)];
                 if other.centre.x - one.centre.x > reach {
                     break;
@@ -242,7 +254,7 @@ mod tests {
             };
             let finders = [at(0.0, 54.0, 90.0), at(54.0, 0.0, 180.0), at(0.0, 0.0, 0.0)];
             let mut grouping = Grouping::default();
-            let best = grouping.group(&finders, 10)[0];
+            let best = grouping.group(&finders, 10, &mut Budget::default())[0];
             assert_eq!((best.corner, best.right, best.down), (2, 1, 0));
             assert!((best.side - 25.0).abs() < 0.01);
             assert!(best.cost < 0.2);
@@ -262,7 +274,7 @@ mod tests {
             }
         }
         let mut grouping = Grouping::default();
-        let triples = grouping.group(&finders, 100_000);
+        let triples = grouping.group(&finders, 100_000, &mut Budget::default());
         assert!(triples.len() <= finders.len() * 4 * PARTNERS * PARTNERS);
         for symbol in 0..64u16 {
             assert!(triples.iter().any(|t| {
