@@ -73,7 +73,7 @@ impl Bow {
 fn sagitta([(from, first), (to, last)]: [(Point, Point); 2]) -> Point {
     let chord = to - from;
     let length = chord.length();
-    if !(length > 1e-3) {
+    if length.is_nan() || length <= 1e-3 {
         return Point::default();
     }
     let along = chord * (1.0 / length);
