@@ -13,7 +13,7 @@ const WORD: usize = 64;
 /// The rows of a level.
 #[derive(Debug, Default)]
 pub struct BitRows {
-    /// One word before the first row and one behind the last, of no meaning.
+    /// One word before the first row and two behind the last, of no meaning.
     words: Vec<u64>,
     limits: Vec<u8>,
     across: usize,
@@ -26,7 +26,7 @@ impl BitRows {
     pub fn build(&mut self, luma: Luma<'_>, threshold: &Threshold) {
         (self.width, self.height) = (luma.width(), luma.height());
         self.across = self.width.div_ceil(WORD);
-        self.words.resize(self.across * self.height + 2, 0);
+        self.words.resize(self.across * self.height + 3, 0);
         self.limits.resize(self.across * WORD, 0);
         self.limits[self.width..].fill(0);
         for tiles in 0..self.height.div_ceil(TILE) {
@@ -58,7 +58,7 @@ impl BitRows {
     #[inline]
     pub fn row(&self, y: usize) -> Row<'_> {
         Row {
-            words: &self.words[y * self.across..][..self.across + 2],
+            words: &self.words[y * self.across..][..self.across + 3],
         }
     }
 
@@ -115,7 +115,7 @@ fn darker(pixels: &[u8; WORD], limits: &[u8; WORD]) -> u64 {
 /// they are first asked for: most of a frame never is.
 #[derive(Debug, Default)]
 pub struct BitColumns {
-    /// One block before the first and one behind the last, of no meaning.
+    /// One block before the first and two behind the last, of no meaning.
     words: Vec<u64>,
     turned: Vec<bool>,
     down: usize,
@@ -126,7 +126,7 @@ impl BitColumns {
     pub fn start(&mut self, rows: &BitRows) {
         self.down = rows.height.div_ceil(WORD);
         let blocks = self.down * rows.across;
-        self.words.resize((blocks + 2) * WORD, 0);
+        self.words.resize((blocks + 3) * WORD, 0);
         self.turned.clear();
         self.turned.resize(blocks, false);
     }
@@ -144,7 +144,7 @@ impl BitColumns {
             }
         }
         Column {
-            words: &self.words[first * WORD..(first + self.down + 2) * WORD],
+            words: &self.words[first * WORD..(first + self.down + 3) * WORD],
             x: x % WORD,
         }
     }
@@ -293,8 +293,8 @@ mod tests {
     proptest! {
         #[test]
         fn bits_and_runs_are_those_of_the_pixels(
-            width in 1usize..200,
-            height in 1usize..200,
+            width in prop_oneof![1usize..200, Just(64), Just(128)],
+            height in prop_oneof![1usize..200, Just(64), Just(128)],
             seed in any::<u64>(),
         ) {
             let (pixels, threshold) = level(width, height, seed);
@@ -308,6 +308,9 @@ mod tests {
             let mut random = fastrand::Rng::with_seed(seed);
             for _ in 0..40 {
                 let (x, y) = (random.usize(..width), random.usize(..height));
+                // At the very end there is nothing, but it may be asked for.
+                rows.row(y).after(width);
+                columns.column(&rows, x, y, height).after(height);
                 prop_assert_eq!(rows.dark(x as i32, y as i32), Some(dark(x, y)));
                 let colour = random.bool();
                 let count = |places: &mut dyn Iterator<Item = (usize, usize)>| {
