@@ -28,7 +28,7 @@ pub const PASSES: [Pass; 2] = [
         },
         least: 14,
         contrast: 20.0,
-        clarity: 0.12,
+        clarity: 0.2,
         roughness: 0.5,
     },
     Pass {

@@ -27,6 +27,9 @@ const INSISTENT: u32 = 3;
 /// Longest pattern that a level looks for, in its own pixels. Larger ones are
 /// found on a coarser level, where the windows of the threshold fit them.
 const LONGEST: i32 = 7 * 24;
+/// Patterns shorter than this, in pixels of a level, are short: those of drawn
+/// texture nearly all are, those that two modules of motion blur leave are not.
+const SHORT: i32 = 20;
 
 /// How much was looked at: bounds the work on hostile pictures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,7 +56,7 @@ pub struct Look {
     /// Least grey levels between light and dark.
     pub contrast: f32,
     /// Least share of the whole range of a cross that lies between its light and
-    /// its dark runs.
+    /// its dark runs, in short patterns; long ones need half of it.
     pub clarity: f32,
     /// Most roughness: see [`FinderPattern::roughness`].
     pub roughness: f32,
@@ -173,7 +176,9 @@ impl Finders {
         let Some(along) = crossing.along((x, y + down.offset), length, inverted) else {
             return;
         };
-        if crossing.clarity((x, y), &along, &down, inverted) < look.clarity {
+        // Long patterns may be blurred, short ones are what texture and noise give.
+        let share = if length < SHORT { 1.0 } else { 0.5 };
+        if crossing.clarity((x, y), &along, &down, inverted) < share * look.clarity {
             return;
         }
         let centre = place(x as f32 + along.shift, y as f32 + down.shift);
