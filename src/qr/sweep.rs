@@ -69,8 +69,9 @@ const CROSSED_PER_CHANCE: u32 = 2600;
 /// Finder patterns within a code that are much smaller than its own and as smooth
 /// as this are those of another one.
 const NESTED_ROUGHNESS: f32 = 0.3;
-/// What sampling and decoding a module costs, in units of work.
-const UNITS_PER_MODULE: usize = 20;
+/// What following the timing patterns costs for each of a side's modules, in units
+/// of work.
+const UNITS_PER_SIDE: usize = 200;
 /// Modules of at least this many pixels are sampled on a coarser level.
 const SAMPLE_PX: f32 = 3.0;
 
@@ -145,6 +146,9 @@ impl Sweep {
         for level in 0..levels {
             let picture = self.pyramid.level(luma, level);
             let half = self.pyramid.level(luma, level + 1);
+            if budget.is_spent() {
+                return;
+            }
             self.threshold
                 .build(picture.width(), picture.height(), half, pass.window);
             let look = Look {
@@ -195,11 +199,10 @@ impl Sweep {
                 continue;
             };
             let locator = Locator::new(sampler, finders, triple);
-            let sampled = reads.work.sampled;
-            let read = trial.locate_and_read(&locator, &sampler, triple.side, options, reads);
-            // Timing patterns of a few versions, and some grids.
-            let grids = 1 + (reads.work.sampled - sampled) as usize;
-            budget.spend(grids * UNITS_PER_MODULE * (triple.side * triple.side) as usize);
+            // The timing patterns of a few versions.
+            budget.spend(UNITS_PER_SIDE * triple.side as usize);
+            let read =
+                trial.locate_and_read(&locator, &sampler, triple.side, options, budget, reads);
             if let Some(quad) = read {
                 *patience += PATIENCE_PER_CODE;
                 let smallest = corners

@@ -51,6 +51,9 @@ pub struct Supposed {
     pub hidden: Option<usize>,
 }
 
+/// What sampling and decoding a module costs, in units of work.
+const UNITS_PER_MODULE: usize = 20;
+
 /// Tries grids, in memory that it keeps.
 #[derive(Default)]
 pub struct Trial {
@@ -85,22 +88,25 @@ impl Trial {
         sampler: &Sampler<'_>,
         side: f32,
         options: &ReaderOptions,
+        budget: &mut Budget,
         reads: &mut Reads,
     ) -> Option<Quad> {
         let mut best: Option<(Grid, Statistics)> = None;
         for (side, timing) in locator.sides(side) {
-            if timing < LEAST_TIMING {
+            if timing < LEAST_TIMING || budget.is_spent() {
                 continue;
             }
+            budget.spend(UNITS_PER_MODULE * side * side);
             let Some(mut grid) = locator.grid(side) else {
                 continue;
             };
             let mut statistics = Statistics::default();
             for bent in [false, true] {
                 if bent {
-                    if grid.timing < BENDING {
+                    if grid.timing < BENDING || budget.is_spent() {
                         break;
                     }
+                    budget.spend(UNITS_PER_MODULE * side * side);
                     refine(&mut grid, sampler, &self.samples);
                 }
                 let (read, seen) = self.read(&grid, sampler, options, reads);
@@ -165,6 +171,9 @@ impl Trial {
                 continue;
             }
             for bent in [false, true] {
+                if budget.is_spent() {
+                    return None;
+                }
                 if bent {
                     refine(&mut grid, sampler, &self.samples);
                 }
