@@ -114,7 +114,7 @@ fn any_picture_and_any_hint_is_harmless() {
             (0..width * height).map(|_| random.u8(..)).collect(),
             (0..width * height)
                 .map(|i| {
-                    if i / width.max(1) / stripes % 2 == 0 {
+                    if (i / width.max(1) / stripes).is_multiple_of(2) {
                         20
                     } else {
                         220

@@ -147,9 +147,10 @@ impl Canvas {
                 for y in row * TILE..((row + 1) * TILE).min(self.height) {
                     let from = y * self.width + column * TILE;
                     let to = (from + TILE).min((y + 1) * self.width);
-                    for i in from..to {
-                        if shown[i] < WHITE && self.weight[i] > 0 {
-                            sum += i32::from(shown[i]) - i32::from(self.grey[i]);
+                    let known = self.grey[from..to].iter().zip(&self.weight[from..to]);
+                    for (light, (grey, weight)) in shown[from..to].iter().zip(known) {
+                        if *light < WHITE && *weight > 0 {
+                            sum += i32::from(*light) - i32::from(*grey);
                             count += 1;
                         }
                     }
