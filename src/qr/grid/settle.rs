@@ -194,3 +194,70 @@ fn agreement(probes: &[Probe], map: &Homography, sampler: &Sampler<'_>, inverted
     }
     sum / weights.max(1.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Luma;
+    use crate::qr::Modules;
+
+    /// Version 2 at 5 pixels a module, its right finder pattern painted over.
+    #[test]
+    fn a_grid_with_a_finder_pattern_supposed_two_modules_off_is_set_right() {
+        let code = qrcode::QrCode::with_version(
+            b"SETTLED",
+            qrcode::Version::Normal(2),
+            qrcode::EcLevel::M,
+        )
+        .expect("fits");
+        let (side, module, quiet) = (25usize, 5usize, 4usize);
+        let width = (side + 2 * quiet) * module;
+        let mut pixels = vec![220u8; width * width];
+        for (i, pixel) in pixels.iter_mut().enumerate() {
+            let at = |pixel: usize| (pixel / module).wrapping_sub(quiet);
+            let (x, y) = (at(i % width), at(i / width));
+            if x < side && y < side {
+                let dark = code[(x, y)] == qrcode::Color::Dark;
+                let hidden = x >= side - 8 && y < 8;
+                *pixel = if hidden || !dark { 220 } else { 30 };
+            }
+        }
+        let luma = Luma::new(&pixels, width, width, width).expect("fits");
+        let sampler = Sampler::new(luma, 0).expect("not empty");
+        let place = |x: f32, y: f32| Point::new((x + quiet as f32) * 5.0, (y + quiet as f32) * 5.0);
+        let far = side as f32 - 3.5;
+        let places = [(3.5, 3.5), (far, 3.5), (far, far), (3.5, far)];
+        let from = Quad(places.map(|(x, y)| Point::new(x, y)));
+        let mut to = Quad(places.map(|(x, y)| place(x, y)));
+        for at in [1, 2] {
+            to.0[at] = to.0[at] + Point::new(9.0, -8.0);
+        }
+        let mesh = Mesh::flat(Homography::between(&from, &to).expect("regular"));
+        let mut grid = Grid {
+            side,
+            mesh,
+            inverted: false,
+            module: 5.0,
+            edge: 1.0,
+            timing: 0.5,
+        };
+        let (mut samples, mut modules) = (Samples::default(), Modules::default());
+        samples.take(&sampler, &grid);
+        samples.confidences(4, &mut modules);
+        let agreement = Settler::default()
+            .settle(
+                &mut grid,
+                &sampler,
+                &samples,
+                &Freedom([0.5, 3.0, 0.5, 2.5]),
+            )
+            .expect("a symbol");
+        assert!(agreement > 0.5, "{agreement}");
+        // Nothing is seen at the corner that was painted over.
+        let corners = [(0.0, 0.0), (25.0, 0.0), (25.0, 25.0), (0.0, 25.0)];
+        for ((x, y), most) in corners.into_iter().zip([2.0, 5.0, 3.0, 2.0]) {
+            let off = grid.mesh.map(x, y).distance(place(x, y));
+            assert!(off < most, "({x}, {y}) is {off} pixels off");
+        }
+    }
+}
