@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn bits_and_runs_across_words() {
         // Light 60, then a finder pattern of module 3 across the word border.
-        let mut pixels = vec![200u8; 150];
+        let mut pixels = [200u8; 150];
         for dark in [60..63, 66..75, 78..81] {
             pixels[dark].fill(20);
         }
