@@ -19,7 +19,7 @@ use crate::synthetic::{self, Scene};
 /// Frames of each kind of clutter.
 const OF_EACH: u64 = 20;
 /// How often a frame is read once more because the processor was taken away.
-const AGAIN: u32 = 10;
+const AGAIN: u32 = 4;
 /// Share of the deadline that may be taken away without that.
 const STOLEN: f64 = 0.01;
 
