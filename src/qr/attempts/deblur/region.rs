@@ -84,12 +84,13 @@ pub struct Patch {
 }
 
 /// Mean of the squared gradients of a tile where they are strongest: it is marked
-/// if that is so many times the median of all tiles …
-const OUTSTANDING: f32 = 3.0;
+/// if that is so many times what a quarter of all tiles have …
+const OUTSTANDING: f32 = 4.0;
 /// … but with less than the first in no frame, with more than the second in
 /// every one. Noise of 3 grey levels makes 20, rubber with scuffs 50 to 100, a
-/// code of 60 grey levels 200 to 600, one of 180 from 1500 on.
-const ENERGIES: [f32; 2] = [120.0, 450.0];
+/// blurred code of 60 grey levels 200 to 600, one of 180 from 300 (modules of 4
+/// pixels out of focus by 2.5) to 5000.
+const ENERGIES: [f32; 2] = [120.0, 260.0];
 /// Tiles this far from each other belong together. More would join labels that
 /// lie side by side.
 const LINK: usize = 1;
@@ -125,11 +126,11 @@ impl Patches {
         };
         self.energies.clear();
         self.energies.extend(tiles.iter().map(Tensor::strongest));
-        let (_, median, _) = self
+        let (_, quarter, _) = self
             .energies
-            .select_nth_unstable_by(tiles.len() / 2, f32::total_cmp);
+            .select_nth_unstable_by(tiles.len() / 4, f32::total_cmp);
         let pixels = Relief::LOOKED_AT as f32;
-        let least = (OUTSTANDING * *median).clamp(ENERGIES[0] * pixels, ENERGIES[1] * pixels);
+        let least = (OUTSTANDING * *quarter).clamp(ENERGIES[0] * pixels, ENERGIES[1] * pixels);
         self.marked.clear();
         self.marked.extend(
             tiles
