@@ -16,7 +16,7 @@ const MOST_PAIRS: usize = 144;
 const FLATNESS: f64 = 1e-4;
 /// How far from two modules after the last one a dark module of a timing pattern
 /// may lie, in modules.
-const NEAR: f32 = 0.25;
+const NEAR: f32 = 0.4;
 
 /// Pairs of a place in modules and one in the picture.
 struct Pairs {
