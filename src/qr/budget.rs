@@ -27,7 +27,7 @@ impl Budget {
 
     /// Notes work that was done.
     pub fn spend(&mut self, units: usize) {
-        self.spent += units as u64;
+        self.spent = self.spent.saturating_add(units as u64);
     }
 
     /// Work that was done so far.
@@ -47,6 +47,6 @@ impl Budget {
         !self.is_spent()
             && self
                 .most
-                .is_none_or(|most| self.spent + units as u64 <= most)
+                .is_none_or(|most| self.spent.saturating_add(units as u64) <= most)
     }
 }
