@@ -98,7 +98,7 @@ impl Tensor {
 /// Side of a tile in pixels.
 const SIDE: usize = 32;
 /// Every how many rows are looked at.
-const STEP: usize = 4;
+const STEP: usize = 8;
 
 /// Structure tensors of a picture, tile by tile.
 #[derive(Debug, Default)]
