@@ -250,7 +250,7 @@ fn one_that_cannot_be_read_is_told_of_where_it_is() {
 }
 
 /// What is left of ordinary codes, and finder patterns with timing patterns and a
-/// quiet zone but chance in all the rest, are no Micro QR codes. (Two hundred
+/// quiet zone but chance in all the rest, are no Micro QR codes. (A hundred
 /// thousand such pictures were tried when the bounds were chosen: none was read.)
 #[test]
 fn nothing_is_read_into_what_is_none() {
