@@ -23,6 +23,14 @@ pub struct MemoryPart {
 /// module is a bit.
 const PLANES_PER_READER: u64 = 4;
 
+/// A copy of the largest part of a frame that blur is taken out of, a million
+/// pixels: as floats with their slopes, as a plane, and what a reader keeps of it.
+const BLURRED_PART: u64 = 16 << 20;
+
+/// Six canvases of 160,000 pixels, as much for registering frames on them, and a
+/// reader for them.
+const FUSION_BYTES: u64 = 12 << 20;
+
 /// What is kept of a code beside its payload.
 const BYTES_PER_CODE: u64 = 1 << 10;
 
@@ -59,6 +67,16 @@ impl Plan {
                 name: "readers",
                 bytes: readers * (PLANES_PER_READER * frame + codes * BYTES_PER_CODE),
                 how: format!("{readers} x ({PLANES_PER_READER} planes of a frame + {codes} codes)"),
+            },
+            MemoryPart {
+                name: "blurred parts",
+                bytes: readers * BLURRED_PART.min(16 * frame),
+                how: format!("{readers} x what takes blur out, only where codes are blurred"),
+            },
+            MemoryPart {
+                name: "fusion",
+                bytes: if self.item.fusion { FUSION_BYTES } else { 0 },
+                how: "frames added up, only while codes are not read".into(),
             },
             MemoryPart {
                 name: "outbox",
