@@ -420,7 +420,7 @@ const GOLDEN: [(&str, &str, usize); 12] = [
     ("zxing-cpp", "", 130),
     ("boofcv", "", 590),
     ("boofcv", "close", 20),
-    ("boofcv", "curved", 26),
+    ("boofcv", "curved", 24),
     ("boofcv", "high_version", 16),
     ("boofcv", "nominal", 39),
     ("boofcv", "rotations", 65),
