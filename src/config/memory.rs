@@ -27,9 +27,9 @@ const PLANES_PER_READER: u64 = 4;
 /// pixels: as floats with their slopes, as a plane, and what a reader keeps of it.
 const BLURRED_PART: u64 = 16 << 20;
 
-/// Six canvases of 160,000 pixels, as much for registering frames on them, and a
+/// Six canvases of 100,000 pixels, as much for registering frames on them, and a
 /// reader for them.
-const FUSION_BYTES: u64 = 12 << 20;
+const FUSION_BYTES: u64 = 8 << 20;
 
 /// What is kept of a code beside its payload.
 const BYTES_PER_CODE: u64 = 1 << 10;

@@ -5,9 +5,9 @@ use crate::geometry::Point;
 use crate::qr::Sign;
 
 /// Most pixels of a region, as it is kept.
-pub(super) const MOST_PIXELS: usize = 160_000;
+pub(super) const MOST_PIXELS: usize = 102_400;
 /// Longest side of a region, in pixels as it is kept.
-const MOST_SIDE: f32 = 400.0;
+const MOST_SIDE: f32 = 320.0;
 /// Shortest.
 const LEAST_SIDE: f32 = 48.0;
 /// Finder patterns of one code are no farther apart, in modules: version 8.
