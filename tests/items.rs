@@ -96,6 +96,7 @@ impl Run {
             events: Vec::new(),
             read: BTreeMap::new(),
             foreign: 0,
+            phantoms: 0,
         };
         let mut start = None;
         let mut last_wall_ns = 0;
@@ -130,6 +131,9 @@ impl Run {
                     None => outcome.foreign += 1,
                 }
             }
+            let labelled = |at| seen.iter().any(|real| real.corners.contains(at));
+            let unread = reads.unread.iter().map(|unread| unread.corners.centre());
+            outcome.phantoms += unread.filter(|&at| !labelled(at)).count();
             tracker.frame(
                 &stamp,
                 (&reads).into(),
@@ -149,6 +153,8 @@ struct Outcome {
     read: BTreeMap<(u64, usize), String>,
     /// Reads of labels not wholly in view by the truth's measure.
     foreign: usize,
+    /// Symbols told of as unread where no label is.
+    phantoms: usize,
 }
 
 impl Outcome {
@@ -198,6 +204,15 @@ fn equal_labels_30_mm_apart_at_1_m_s() {
         .equal_labels("SAME", 20, 30.0, 0.8)
         .end_at(ms(1400));
     Run::new(1.0, script).go().once_each(20);
+}
+
+/// Texture and noise as in the demonstration, and a label now and then.
+#[test]
+fn texture_is_no_symbol_that_was_not_read() {
+    let script = labels(BeltScript::new(), &["SPARSE"; 8], 400.0);
+    let outcome = Run::new(1.0, script).go();
+    outcome.once_each(8);
+    assert_eq!(outcome.phantoms, 0, "symbols where none is");
 }
 
 #[test]

@@ -106,6 +106,7 @@ fn a_warm_tracker_allocates_nothing() {
         unread.push(Unread {
             corners: square(900.0 + n as f32 * 0.9, 700.0),
             reason: Reason::Blur,
+            agreement: 0.9,
         });
         let stamp = Stamp {
             sequence: n,

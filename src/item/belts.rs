@@ -212,6 +212,7 @@ impl Belt {
                         unread.push(Unread {
                             corners,
                             reason: Reason::Damage,
+                            agreement: 0.9,
                         });
                     }
                 } else {
@@ -835,6 +836,7 @@ fn a_noread_comes_with_a_crop_and_an_empty_window_with_its_frame() {
             let unread = [Unread {
                 corners: square(Point::new(40.0 * n as f32, 400.0), 60.0, 0.0),
                 reason: Reason::Glare,
+                agreement: 0.9,
             }];
             tracker.frame(
                 &stamp,

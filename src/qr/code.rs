@@ -161,6 +161,9 @@ pub struct Unread {
     pub corners: Quad,
     /// The most likely cause.
     pub reason: Reason,
+    /// How well the function patterns stand out: 1 if every module of them has its
+    /// colour, 0 if as many are right as are wrong.
+    pub agreement: f32,
 }
 
 /// A finder pattern that no code was read with: something may be there.

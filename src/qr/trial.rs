@@ -1,6 +1,7 @@
 //! One try at a symbol whose grid is supposed: sample, judge, decode.
 
 use super::budget::Budget;
+use super::decode::Layout;
 use super::grid::{Freedom, Grid, Locator, Samples, Settler, Statistics, refine};
 use super::{Code, Decoder, Modules, ReaderOptions, Reads, Reason, Unread, quality};
 use crate::geometry::Quad;
@@ -120,19 +121,9 @@ impl Trial {
             }
         }
         if let Some((grid, statistics)) = best {
-            self.note_unread(&grid, &statistics, reads);
+            self.note_unread(&grid, sampler, &statistics, reads);
         }
         None
-    }
-
-    /// Tells of a symbol that was located and sampled but not read.
-    pub fn note_unread(&self, grid: &Grid, statistics: &Statistics, reads: &mut Reads) {
-        if reads.unread.len() < MOST_UNREAD {
-            reads.unread.push(Unread {
-                corners: grid.corners(),
-                reason: reason(grid, statistics),
-            });
-        }
     }
 
     /// The same for three finder patterns of which not all are seen well: the grid
@@ -183,6 +174,30 @@ impl Trial {
             }
         }
         None
+    }
+
+    /// Tells of a symbol that was located and sampled but not read.
+    pub fn note_unread(
+        &mut self,
+        grid: &Grid,
+        sampler: &Sampler<'_>,
+        statistics: &Statistics,
+        reads: &mut Reads,
+    ) {
+        if reads.unread.len() >= MOST_UNREAD {
+            return;
+        }
+        self.samples.take(sampler, grid);
+        self.samples.confidences(WIDE, &mut self.modules);
+        if self.samples.glare_shows() {
+            self.samples.unveil(&mut self.modules);
+        }
+        let agreement = Layout::of_side(grid.side).map(|plan| plan.agreement(&self.modules));
+        reads.unread.push(Unread {
+            corners: grid.corners(),
+            reason: reason(grid, statistics),
+            agreement: agreement.unwrap_or(0.0),
+        });
     }
 
     /// Reads the symbol that lies under `grid` if it can, and says what was seen

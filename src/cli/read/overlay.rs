@@ -107,6 +107,7 @@ mod tests {
         reads.unread.push(crate::qr::Unread {
             corners: Quad([Point::new(-1e30, f32::NAN); 4]),
             reason: crate::qr::Reason::Blur,
+            agreement: 0.9,
         });
         let picture = draw(luma, &reads);
         assert_eq!(*picture.get_pixel(40, 10), READ, "on the rim");

@@ -195,6 +195,7 @@ mod tests {
                     .map(|(u, v): (f32, f32)| Point::new(x + u * side, y + v * side)),
             ),
             reason: Reason::Glare,
+            agreement: 0.9,
         }
     }
 

@@ -217,7 +217,9 @@ impl Attempt<'_> {
                 && upper.length == side
                 && left.length == side
             {
-                self.trial.note_unread(&grid, &statistics, self.reads);
+                let sampler = self.corner.sampler();
+                self.trial
+                    .note_unread(&grid, sampler, &statistics, self.reads);
             }
         }
         false

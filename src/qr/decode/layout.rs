@@ -5,6 +5,8 @@
 
 use std::sync::OnceLock;
 
+use super::Modules;
+
 /// What a module is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ModuleKind {
@@ -42,6 +44,36 @@ impl Layout {
         static LAYOUTS: [OnceLock<Layout>; 4] = [const { OnceLock::new() }; 4];
         let slot = LAYOUTS.get(usize::from(version).checked_sub(1)?)?;
         Some(slot.get_or_init(|| Layout::make_micro(version)))
+    }
+
+    /// The plan of the QR code or Micro QR code with `side` modules a row; `None` if
+    /// none has as many.
+    pub fn of_side(side: usize) -> Option<&'static Layout> {
+        match version_of(side) {
+            Some(version) => Layout::of(version),
+            None => Layout::of_micro(micro_version_of(side)?),
+        }
+    }
+
+    /// How well the function patterns stand out in `modules`, confidences row by row:
+    /// 1 if each has its colour, 0 if as many are right as are wrong. Erasures do
+    /// not count; 0 if nothing else is there, or the sides differ.
+    pub fn agreement(&self, modules: &Modules) -> f32 {
+        if modules.side() != self.side {
+            return 0.0;
+        }
+        let (mut right, mut all) = (0, 0);
+        for (index, kind) in self.kinds.iter().enumerate() {
+            let sign = match kind {
+                ModuleKind::Dark => 1,
+                ModuleKind::Light => -1,
+                _ => continue,
+            };
+            let soft = i32::from(modules.get(index % self.side, index / self.side));
+            right += sign * soft;
+            all += soft.abs();
+        }
+        right as f32 / all.max(1) as f32
     }
 
     /// Modules in a row.
