@@ -24,8 +24,8 @@ pub struct MemoryPart {
 const PLANES_PER_READER: u64 = 4;
 
 /// A copy of the largest part of a frame that blur is taken out of, a million
-/// pixels: as floats with their slopes, as a plane, and what a reader keeps of it.
-const BLURRED_PART: u64 = 16 << 20;
+/// pixels of two bytes, the picture that comes of it, and what a reader keeps of that.
+const BLURRED_PART: u64 = 6 << 20;
 
 /// Six canvases of 100,000 pixels, as much for registering frames on them, and a
 /// reader for them.
@@ -70,7 +70,7 @@ impl Plan {
             },
             MemoryPart {
                 name: "blurred parts",
-                bytes: readers * BLURRED_PART.min(16 * frame),
+                bytes: readers * BLURRED_PART.min(6 * frame),
                 how: format!("{readers} x what takes blur out, only where codes are blurred"),
             },
             MemoryPart {

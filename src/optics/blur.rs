@@ -157,6 +157,7 @@ pub struct Motion {
 /// Finds motions, in memory that it keeps.
 #[derive(Debug, Default)]
 pub struct BlurMeter {
+    /// Of the rows around the one that is looked at.
     slopes: Vec<f32>,
     width: usize,
     products: Vec<[f32; WINDOW]>,
@@ -173,29 +174,29 @@ impl BlurMeter {
             return false;
         }
         self.width = turned.width() - 2;
-        self.slopes.clear();
-        for y in 0..height {
-            let row = turned.row(y);
-            self.slopes
-                .extend(row.iter().zip(&row[2..]).map(|(a, b)| b - a));
-        }
         self.products.clear();
         self.products.resize(LENGTHS.end + 1, [0.0; WINDOW]);
         true
     }
 
-    /// Looks at one row; those near the rim tell nothing.
-    pub fn add_row(&mut self, y: usize) {
+    /// Looks at one row of the rectangle that it began with; those near the rim
+    /// tell nothing.
+    pub fn add_row(&mut self, turned: &Turned, y: usize) {
         let width = self.width;
-        let rows = self.slopes.len() / width.max(1);
-        if y < ASIDE || y + ASIDE >= rows {
+        if y < ASIDE || y + ASIDE >= turned.rows() {
             return;
         }
-        let row = |y: usize| &self.slopes[y * width..][..width];
+        self.slopes.clear();
+        for y in y - ASIDE..=y + ASIDE {
+            let row = || turned.row(y);
+            self.slopes
+                .extend(row().zip(row().skip(2)).map(|(a, b)| b - a));
+        }
+        let row = |aside: usize| &self.slopes[aside * width..][..width];
         for (length, sums) in self.products.iter_mut().enumerate() {
-            let here = &row(y)[..width - length];
+            let here = &row(ASIDE)[..width - length];
             for (aside, sum) in sums.iter_mut().enumerate() {
-                *sum += dot(here, &row(y + aside - ASIDE)[length..]);
+                *sum += dot(here, &row(aside)[length..]);
             }
         }
     }
@@ -311,7 +312,7 @@ pub(super) mod tests {
             if !meter.start(&turned) {
                 break;
             }
-            (0..height).for_each(|y| meter.add_row(y));
+            (0..height).for_each(|y| meter.add_row(&turned, y));
             if meter.motions(&mut found) > 0 {
                 let way = found[0].way;
                 let way = along * way.x + Point::new(-along.y, along.x) * way.y;

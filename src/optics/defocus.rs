@@ -161,7 +161,7 @@ impl Refocus {
             };
             let row = |y: usize| from.row(y.min(height - 1));
             half_way.clear();
-            half_way.extend(row(y).iter().map(|value| middle * value));
+            half_way.extend(row(y).map(|value| middle * value));
             for (tap, &factor) in taps.iter().enumerate() {
                 let (above, below) = (row(y.saturating_sub(tap + 1)), row(y + tap + 1));
                 for ((sum, above), below) in half_way.iter_mut().zip(above).zip(below) {

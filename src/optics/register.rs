@@ -242,6 +242,7 @@ impl Details {
         let first = &mut self.levels[0];
         (first.width, first.height) = (luma.width(), luma.height());
         first.grey.clear();
+        first.grey.reserve_exact(first.width * first.height);
         for y in 0..luma.height() {
             first
                 .grey
@@ -268,6 +269,7 @@ impl Level {
     fn halve(&mut self, finer: &Level) {
         (self.width, self.height) = (finer.width / 2, finer.height / 2);
         self.grey.clear();
+        self.grey.reserve_exact(self.width * self.height);
         for y in 0..self.height {
             let upper = &finer.grey[2 * y * finer.width..][..2 * self.width];
             let lower = &finer.grey[(2 * y + 1) * finer.width..][..2 * self.width];
@@ -331,7 +333,9 @@ impl Level {
     fn stand_out(&mut self, around: usize, sums: &mut Vec<[i32; 2]>) {
         let (width, height) = (self.width, self.height);
         self.detail.clear();
+        self.detail.reserve_exact(width * height);
         self.known.clear();
+        self.known.reserve_exact(width * height);
         // Of each column: sum and number of the known pixels.
         sums.clear();
         sums.resize(width, [0, 0]);

@@ -52,6 +52,8 @@ const ASKEW: f32 = 0.08;
 const SPREAD: f32 = 60.0;
 /// Most by which contrast is raised for that.
 const MOST_GAIN: f32 = 4.0;
+/// Of so many rows one tells the brightness and the contrast of all.
+const LOOKED_AT: usize = 8;
 /// Rows between two looks at the clock.
 const ROWS: usize = 16;
 /// Rows that are measured, about.
@@ -68,7 +70,7 @@ pub struct Deblur {
     meter: BlurMeter,
     inverse: Inverse,
     refocus: Refocus,
-    plane: Vec<f32>,
+    line: Vec<f32>,
     bytes: Vec<u8>,
     sweep: Sweep,
     reads: Reads,
@@ -93,6 +95,13 @@ enum Blur {
     /// It moved.
     Motion,
     /// It is out of focus.
+    Defocus,
+}
+
+/// Which filter takes a blur out.
+#[derive(Clone, Copy, Debug)]
+enum Undo {
+    Motion,
     Defocus,
 }
 
@@ -194,17 +203,8 @@ impl Deblur {
         }
         for noise in NOISES {
             self.inverse.of_motion(pixels, noise, RISE);
-            self.plane.clear();
-            for y in 0..self.turned.rows() {
-                let row = self.inverse.row(self.turned.row(y));
-                self.plane.extend_from_slice(row);
-                work.budget.spend(row.len() * self.inverse.taps() / 4);
-                if y % ROWS == 0 && work.budget.is_spent() {
-                    return None;
-                }
-            }
             // The edges of a motion are ramps: eight tenths of them.
-            if self.search(0.8 * length, work) {
+            if self.search(Undo::Motion, 0.8 * length, work)? {
                 self.motion = Some(way);
                 return Some(true);
             }
@@ -229,7 +229,7 @@ impl Deblur {
         }
         let every = (self.turned.height() / MEASURED_ROWS).max(1);
         for y in (0..self.turned.height()).step_by(every) {
-            self.meter.add_row(y);
+            self.meter.add_row(&self.turned, y);
             budget.spend(self.turned.width() * LENGTHS.end);
             if budget.is_spent() {
                 return None;
@@ -283,44 +283,67 @@ impl Deblur {
         }
         for (sigma, noise) in DEFOCUS {
             self.refocus.of_gaussian(sigma, noise);
-            self.plane.clear();
-            for y in 0..self.turned.rows() {
-                self.refocus.row(&self.turned, y, &mut self.plane);
-                let units = self.turned.width() * self.refocus.taps() / 4;
-                work.budget.spend(units);
-                if y % ROWS == 0 && work.budget.is_spent() {
-                    return None;
-                }
-            }
             // From 10 % to 90 % of an edge that is blurred by a Gaussian.
-            if self.search(2.56 * sigma * sampler.pixel(), work) {
+            if self.search(Undo::Defocus, 2.56 * sigma * sampler.pixel(), work)? {
                 return Some(true);
             }
         }
         Some(false)
     }
 
-    /// Makes a picture of the plane, its contrast scaled; gives by how much.
-    fn develop(&mut self) -> f32 {
-        let count = self.plane.len().max(1) as f32;
-        let mean = self.plane.iter().sum::<f32>() / count;
-        let square = |value: &f32| (value - mean) * (value - mean);
-        let deviation = (self.plane.iter().map(square).sum::<f32>() / count).sqrt();
+    /// Makes a picture of the place with its blur undone, its contrast scaled; gives
+    /// by how much. Some rows tell how bright and how rich in contrast it will be,
+    /// so that it need not be kept in more than its bytes.
+    fn develop(&mut self, undo: Undo, budget: &mut Budget) -> Option<f32> {
+        let rows = self.turned.rows();
+        let (mut sum, mut squares, mut count) = (0.0f64, 0.0f64, 0);
+        for y in (0..rows).step_by(LOOKED_AT) {
+            self.undo_row(undo, y, budget)?;
+            sum += f64::from(self.line.iter().sum::<f32>());
+            squares += f64::from(self.line.iter().map(|value| value * value).sum::<f32>());
+            count += self.line.len();
+        }
+        let count = count.max(1) as f64;
+        let mean = sum / count;
+        let deviation = (squares / count - mean * mean).max(0.0).sqrt() as f32;
         let gain = (SPREAD / deviation.max(1.0)).min(MOST_GAIN);
-        // Never as light as what glare saturates.
-        let level = |value: &f32| (128.0 + (value - mean) * gain).clamp(0.0, 250.0) as u8;
+        let mean = mean as f32;
         self.bytes.clear();
-        self.bytes.extend(self.plane.iter().map(level));
-        gain
+        self.bytes.reserve_exact(rows * self.turned.width());
+        for y in 0..rows {
+            self.undo_row(undo, y, budget)?;
+            // Never as light as what glare saturates.
+            let level = |value: &f32| (128.0 + (value - mean) * gain).clamp(0.0, 250.0) as u8;
+            self.bytes.extend(self.line.iter().map(level));
+        }
+        Some(gain)
+    }
+
+    /// Takes the blur out of row `y`. `None`: no time is left.
+    fn undo_row(&mut self, undo: Undo, y: usize, budget: &mut Budget) -> Option<()> {
+        self.line.clear();
+        let taps = match undo {
+            Undo::Motion => {
+                let row = self.inverse.row(self.turned.row(y));
+                self.line.extend_from_slice(row);
+                self.inverse.taps()
+            }
+            Undo::Defocus => {
+                self.refocus.row(&self.turned, y, &mut self.line);
+                self.refocus.taps()
+            }
+        };
+        budget.spend(self.line.len() * taps / 4);
+        (y % ROWS > 0 || !budget.is_spent()).then_some(())
     }
 
     /// Looks for codes in what came of a place, and tells of them in the frame's
     /// own pixels. `edge` is how wide their edges were before, in those pixels.
-    fn search(&mut self, edge: f32, work: &mut Work<'_, '_>) -> bool {
-        let gain = self.develop();
+    fn search(&mut self, undo: Undo, edge: f32, work: &mut Work<'_, '_>) -> Option<bool> {
+        let gain = self.develop(undo, work.budget)?;
         let (width, height) = (self.turned.width(), self.turned.height());
         let Some(luma) = Luma::new(&self.bytes, width, height, width) else {
-            return false;
+            return Some(false);
         };
         let options = work.scene.options;
         self.reads.clear();
@@ -354,7 +377,7 @@ impl Deblur {
             code.quality.blur_modules = edge / code.quality.module_px.max(1e-3);
             swap(codes.push(), code);
         }
-        codes.len() > before
+        Some(codes.len() > before)
     }
 }
 
