@@ -1,8 +1,9 @@
 //! Following codes from frame to frame allocates nothing: only a new track, a
 //! new text and an event do. Counted, not believed.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "support/counting.rs"]
+mod counting;
+
 use std::time::Duration;
 
 use beltscan::config::{Decide, ItemPlan, NoReadsPlan, TriggerMode};
@@ -10,37 +11,7 @@ use beltscan::frame::{Luma, Stamp};
 use beltscan::geometry::{Point, Quad};
 use beltscan::item::{Seen, Tracker};
 use beltscan::qr::{Code, Content, Reason, Sign, Unread};
-
-struct Counting;
-
-thread_local! {
-    static COUNT: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: every call goes to the system's allocator as it came; counting touches
-// a thread-local `Cell` that needs no allocation itself.
-#[allow(unsafe_code)]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _ = COUNT.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promises are the system allocator's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        let _ = COUNT.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: as above.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+use counting::allocations;
 
 fn square(x: f32, y: f32) -> Quad {
     Quad([
@@ -120,7 +91,7 @@ fn a_warm_tracker_allocates_nothing() {
             &[]
         };
         let seen = if n < 300 { &codes[..] } else { &[] };
-        let before = COUNT.with(Cell::get);
+        let before = allocations();
         let seen = Seen {
             codes: seen,
             unread: symbols,
@@ -129,7 +100,7 @@ fn a_warm_tracker_allocates_nothing() {
         tracker.frame(&stamp, seen, None, &mut out);
         hints.clear();
         tracker.hints(stamp.mono_ns, &mut hints);
-        *count += COUNT.with(Cell::get) - before;
+        *count += allocations() - before;
     };
     let mut warming = 0;
     (0..60).for_each(|n| frame(n, &mut warming));
@@ -172,9 +143,9 @@ fn adding_up_frames_allocates_nothing_once_warm() {
             signs: &signs,
             ..Seen::default()
         };
-        let before = COUNT.with(Cell::get);
+        let before = allocations();
         tracker.frame(&stamp, seen, Some(luma), &mut out);
-        COUNT.with(Cell::get) - before
+        allocations() - before
     };
     let warming: usize = (0..360).map(&mut frame).sum();
     assert!(warming > 0, "something was added up");

@@ -8,6 +8,8 @@
 //! pictures.
 
 mod compare;
+#[cfg(test)]
+mod differential;
 mod marks;
 mod ours;
 mod readers;
