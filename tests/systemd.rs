@@ -106,10 +106,30 @@ fn the_sandbox_is_tight_and_each_loosened_line_says_why() {
     }
 }
 
+fn shipped(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("systemd")
+        .join(name);
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// Several readers on a machine are bound and limited as one is.
+#[test]
+fn the_template_is_the_unit_with_a_name_in_it() {
+    let settings = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        lines.map(str::to_owned).collect()
+    };
+    let template = shipped("beltscan@.service")
+        .replace(" %I\n", "\n")
+        .replace("/etc/beltscan/%i.toml", "/etc/beltscan/beltscan.toml")
+        .replace("StateDirectory=beltscan/%i", "StateDirectory=beltscan");
+    assert_eq!(settings(&template), settings(&shipped("beltscan.service")));
+}
+
 #[test]
 fn the_unit_keeps_its_promises() {
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd");
-    let text = std::fs::read_to_string(shipped.join("beltscan.service")).unwrap();
+    let text = shipped("beltscan.service");
     for promise in [
         "Type=notify",
         "ExecReload=/bin/kill -HUP $MAINPID",
@@ -123,7 +143,16 @@ fn the_unit_keeps_its_promises() {
     ] {
         assert!(text.lines().any(|line| line == promise), "{promise}");
     }
-    for limit in ["MemoryMax=", "MemoryHigh=", "CPUQuota=", "WatchdogSec="] {
+    let limits = [
+        "MemoryMax=",
+        "MemoryHigh=",
+        "CPUQuota=",
+        "CPUWeight=",
+        "IOWeight=",
+        "OOMPolicy=",
+        "WatchdogSec=",
+    ];
+    for limit in limits {
         assert!(text.lines().any(|line| line.starts_with(limit)), "{limit}");
     }
     let devices: Vec<_> = text
