@@ -31,8 +31,21 @@ impl Picture {
 
     /// Draws a symbol with its quiet zone; `corners` are those of the symbol.
     fn draw(&mut self, code: &QrCode, corners: Quad, dark: u8, light: u8) {
+        let printed = |x: f64, y: f64| code[(x as usize, y as usize)] == Color::Dark;
+        self.print(code.width(), printed, corners, dark, light);
+    }
+
+    /// The same where ink is as `printed` says of places in modules.
+    fn print(
+        &mut self,
+        side: usize,
+        printed: impl Fn(f64, f64) -> bool,
+        corners: Quad,
+        dark: u8,
+        light: u8,
+    ) {
         const FINE: usize = 3;
-        let side = code.width() as f64;
+        let side = side as f64;
         let to = Homography::from_unit_square(&corners).expect("not degenerate");
         let back = to.inverse().expect("regular");
         let rim = QUIET / side;
@@ -43,7 +56,6 @@ impl Picture {
             to.map(-rim, 1.0 + rim),
         ]);
         let (left, top, right, bottom) = outer.bounds();
-        let colours = code.to_colors();
         for y in top.max(0.0) as usize..(bottom.max(0.0).ceil() as usize).min(self.height) {
             for x in left.max(0.0) as usize..(right.max(0.0).ceil() as usize).min(self.width) {
                 let pixel = &mut self.pixels[y * self.width + x];
@@ -54,10 +66,7 @@ impl Picture {
                     let (mx, my) = (f64::from(at.x) * side, f64::from(at.y) * side);
                     let within = |v: f64, rim: f64| (-rim..side + rim).contains(&v);
                     sum += usize::from(if within(mx, 0.0) && within(my, 0.0) {
-                        match colours[my as usize * code.width() + mx as usize] {
-                            Color::Dark => dark,
-                            Color::Light => light,
-                        }
+                        if printed(mx, my) { dark } else { light }
                     } else if within(mx, QUIET) && within(my, QUIET) {
                         light
                     } else {
@@ -176,6 +185,61 @@ fn labels_around_a_bottle_whose_rows_are_bows() {
                 "version {version}, {degrees}°, {bow} px"
             );
         }
+    }
+}
+
+/// Designers like discs in rings; the other modules are dots.
+#[test]
+fn round_finder_patterns() {
+    for version in [1, 4, 7, 12] {
+        let code = code("round", version);
+        let side = code.width() as f64;
+        let round = |x: f64, y: f64| {
+            let far = side - 3.5;
+            let corner = [(3.5, 3.5), (far, 3.5), (3.5, far)]
+                .into_iter()
+                .find(|at| (x - at.0).abs() < 3.5 && (y - at.1).abs() < 3.5);
+            if let Some((cx, cy)) = corner {
+                let radius = (x - cx).hypot(y - cy);
+                return radius < 1.6 || (2.5..3.6).contains(&radius);
+            }
+            let off = (x.fract() - 0.5).hypot(y.fract() - 0.5);
+            code[(x as usize, y as usize)] == Color::Dark && off < 0.45
+        };
+        let pixels = code.width() * 9 + 60;
+        let mut picture = Picture::new(pixels, pixels, 230);
+        let middle = pixels as f32 / 2.0;
+        let corners = square((middle, middle), side as f32 * 6.0, 33.0);
+        picture.print(code.width(), round, corners, 30, 230);
+        assert_eq!(texts(&read(&picture)), ["round"], "version {version}");
+    }
+}
+
+/// Ink that has not filled its modules, or has spread beyond them, by 0.3 modules
+/// on every side.
+#[test]
+fn thin_and_fat_print() {
+    for (seed, grown) in [-0.3, 0.3].into_iter().cycle().take(12).enumerate() {
+        let code = code("print", 1 + seed as i16 / 2);
+        let side = code.width() as f64;
+        let ink = |x: f64, y: f64| {
+            let inside = x >= 0.0 && y >= 0.0 && x < side && y < side;
+            inside && code[(x as usize, y as usize)] == Color::Dark
+        };
+        let around = |x: f64, y: f64| {
+            let by = [(0.3, 0.0), (-0.3, 0.0), (0.0, 0.3), (0.0, -0.3)];
+            by.map(|(dx, dy)| ink(x + dx, y + dy))
+        };
+        let printed = |x: f64, y: f64| match grown > 0.0 {
+            true => ink(x, y) || around(x, y).contains(&true),
+            false => ink(x, y) && !around(x, y).contains(&false),
+        };
+        let pixels = code.width() * 9 + 60;
+        let mut picture = Picture::new(pixels, pixels, 225);
+        let middle = pixels as f32 / 2.0;
+        let corners = square((middle, middle), side as f32 * 6.0, 7.0 * seed as f32);
+        picture.print(code.width(), printed, corners, 30, 225);
+        assert_eq!(texts(&read(&picture)), ["print"], "{grown}, {seed}");
     }
 }
 

@@ -24,6 +24,15 @@ const ROUNDS: [(usize, usize, f32); 5] = [
     (1, 4, 1.0),
     (3, 4, 1.0),
 ];
+/// Most that ink may have spread, in modules, to either side.
+const MOST_INK: f32 = 0.3;
+/// What is rough by ink alone must be so alike on all sides that it is this many
+/// times less rough without it.
+/// Measured on symbols whose modules were 0.3 thinner on all sides: 38 of 40 instead
+/// of 29 are read. Photographs cost 7 % more time for it, 16 % without this bound.
+const EVEN: f32 = 3.0;
+/// How much rougher rays may be before it is known what ink did to them.
+const MOST_SPREAD: f32 = 2.0;
 /// Amplitude of the fourth harmonic of a square, relative to its area:
 /// (2π - 6) / 2.
 const SQUARE_HARMONIC: f32 = 0.1416;
@@ -87,19 +96,21 @@ impl Measure {
         };
         // Most of what comes here is none: a few rays tell soon.
         let most = look.roughness * look.roughness * RAYS as f32;
-        let mut rough = 0.0;
+        let (mut rough, mut ink) = (0.0, 0.0);
         let mut traces = [const { None }; RAYS];
         let (mut hits, mut done) = (0, 0);
         for (first, every, lenience) in ROUNDS {
             for k in (first..RAYS).step_by(every) {
                 traces[k] = ray.trace(&value, self.directions[k]);
                 rough += traces[k].as_ref().map_or(0.25, |t: &Trace| t.off * t.off);
+                ink += traces[k].as_ref().map_or(0.0, |t: &Trace| t.ink);
                 hits += usize::from(traces[k].is_some());
                 done += 1;
-                if rough > most {
+                if rough > MOST_SPREAD * most {
                     return None;
                 }
             }
+            let rough = rough.min(EVEN * unspread(rough, ink, hits));
             if hits + (RAYS - done) < LEAST_RAYS
                 || hits * 2 < done
                 || rough * (RAYS as f32) > lenience * most * done as f32
@@ -140,7 +151,7 @@ impl Measure {
             light,
             edge,
             squareness: outline.squareness,
-            roughness: (rough / RAYS as f32).sqrt(),
+            roughness: (rough.min(EVEN * unspread(rough, ink, hits)) / RAYS as f32).sqrt(),
         })
     }
 
@@ -181,6 +192,9 @@ struct Trace {
     edge: f32,
     /// Distance of the first two borders from where they should be, in modules.
     off: f32,
+    /// How far ink has spread, in modules: what the first border lies too far out,
+    /// and the second too far in.
+    ink: f32,
 }
 
 impl Ray {
@@ -235,9 +249,18 @@ impl Ray {
         Some(Trace {
             radius,
             off: ((core - 1.5 * radius).abs() + (inner - 2.5 * radius).abs()) / radius,
+            ink: ((core - 1.5 * radius) - (inner - 2.5 * radius)) / (2.0 * radius),
             edge: if high > low { high - low } else { 0.0 },
         })
     }
+}
+
+/// Roughness of `hits` rays added up, without what ink that has spread (or has not
+/// filled its modules) makes of all of them alike. `ink` is the sum over the rays.
+fn unspread(rough: f32, ink: f32, hits: usize) -> f32 {
+    let hits = hits.max(1) as f32;
+    let spread = (ink / hits).clamp(-MOST_INK, MOST_INK);
+    (rough - 4.0 * spread * spread * hits).max(0.0)
 }
 
 /// How much longer the sides of a pattern are than its moments tell if it is not
