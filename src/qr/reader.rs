@@ -103,6 +103,7 @@ impl Reader {
         self.sweep.start(luma, &mut budget);
         self.trial.start();
         for pass in &PASSES {
+            reads.work.passes += 1;
             let Self { sweep, trial, .. } = self;
             sweep.pass(luma, pass, trial, options, &mut budget, reads);
             if budget.is_spent() || !evidence(&self.sweep, luma, options, hints, reads) {

@@ -2,10 +2,21 @@
 
 use super::{Codes, Reason, Sign, Unread};
 
+/// Attempts of one kind on a frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tried {
+    /// How many were made.
+    pub times: u32,
+    /// What they took, with what proposing them took, in units of work.
+    pub units: u64,
+}
+
 /// How much was done for a frame, counted in attempts instead of time, so that
 /// tests can tell what a picture can cost at most.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Work {
+    /// Looks over the whole frame.
+    pub passes: u32,
     /// Row candidates that were crossed.
     pub crossed: u32,
     /// Candidates that were measured in grey.
@@ -18,6 +29,12 @@ pub struct Work {
     pub sampled: u32,
     /// Samples that went to the decoder.
     pub decoded: u32,
+    /// Finder patterns that were followed to symbols of which others are hidden.
+    pub pairs: Tried,
+    /// Places from which blur was taken out.
+    pub deblurs: Tried,
+    /// Finder patterns that were tried as the only one of a symbol.
+    pub corners: Tried,
     /// All of it, in units of about one pixel touched once.
     pub units: u64,
 }

@@ -17,7 +17,7 @@ use pair::Pairs;
 use super::budget::Budget;
 use super::sweep::Sweep;
 use super::trial::Trial;
-use super::{Hint, ReaderOptions, Reads};
+use super::{Hint, ReaderOptions, Reads, Tried, Work};
 use crate::frame::Luma;
 use crate::geometry::Point;
 
@@ -131,7 +131,9 @@ impl Attempts {
         self.queue.clear();
         for at in 0..KINDS {
             let mut proposals = std::mem::take(&mut self.proposals);
+            let before = budget.spent();
             self.kind(at).propose(scene, reads, &mut proposals);
+            tried(&mut reads.work, at).units += budget.spent() - before;
             self.queue
                 .extend(proposals.drain(..).map(|proposal| (at, proposal)));
             self.proposals = proposals;
@@ -156,10 +158,23 @@ impl Attempts {
             {
                 continue;
             }
+            let before = budget.spent();
             let read = self
                 .kind(at)
                 .attempt(scene, &proposal, trial, budget, reads);
+            let tried = tried(&mut reads.work, at);
+            tried.times += 1;
+            tried.units += budget.spent() - before;
             self.yields[at].note(proposal.promise, read);
         }
+    }
+}
+
+/// Where attempts of a kind are counted.
+fn tried(work: &mut Work, at: usize) -> &mut Tried {
+    match at {
+        0 => &mut work.pairs,
+        1 => &mut work.deblurs,
+        _ => &mut work.corners,
     }
 }
