@@ -1,6 +1,7 @@
 //! What reading a frame gave.
 
 use super::{Codes, Reason, Sign, Unread};
+use crate::geometry::{Point, Quad};
 
 /// Attempts of one kind on a frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,6 +58,9 @@ pub struct Reads {
     /// random modules: at most 1e-10. Rectangular symbols, whose fixed patterns
     /// bound it by themselves, are not counted.
     pub risk: f64,
+    /// Symbols that were located exactly, but of which too little is left to be
+    /// decoded: nothing more can be found there.
+    pub(super) lost: Vec<Quad>,
 }
 
 impl Reads {
@@ -68,5 +72,12 @@ impl Reads {
         self.failure = None;
         self.work = Work::default();
         self.risk = 0.0;
+        self.lost.clear();
+    }
+
+    /// Is all known of the place `at` that can be: does it lie in a code that was
+    /// read, or in one that is lost?
+    pub(super) fn explain(&self, at: Point) -> bool {
+        self.codes.cover(at) || self.lost.iter().any(|quad| quad.contains(at))
     }
 }
