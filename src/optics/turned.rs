@@ -38,11 +38,7 @@ impl Turned {
         let first = self.rows();
         for y in first..(first + rows).min(self.height) {
             let start = self.back(Point::new(0.5, y as f32 + 0.5));
-            let right = self.right;
-            self.grey.extend((0..self.width).map(|x| {
-                let at = start + right * x as f32;
-                sampler.at(at.x, at.y)
-            }));
+            sampler.line(start, self.right, self.width, &mut self.grey);
         }
         self.rows() > first
     }
