@@ -247,6 +247,46 @@ impl BlurMeter {
     }
 }
 
+/// Share of the squared slopes along the rows of `turned` that are steeper than a
+/// motion by `length` pixels along them leaves any: it spreads each edge over its
+/// whole way, so no slope exceeds the contrast over that, here with a quarter more
+/// for noise. Every fourth row is looked at.
+pub fn too_steep(turned: &Turned, length: f32) -> f32 {
+    /// Share of the pixels that the contrast leaves out at either end.
+    const REST: u32 = 32;
+    let rows = || (0..turned.rows()).step_by(4);
+    let mut counts = [0u32; 256];
+    for y in rows() {
+        // Casting saturates.
+        turned
+            .row(y)
+            .for_each(|value| counts[usize::from(value as u8)] += 1);
+    }
+    let rest = counts.iter().sum::<u32>() / REST;
+    let beyond = |counts: &mut dyn Iterator<Item = &u32>| {
+        let mut left = rest;
+        let mut within = |count: &u32| {
+            let within = *count <= left;
+            left = left.saturating_sub(*count);
+            within
+        };
+        counts.take_while(|count| within(count)).count()
+    };
+    let cut = beyond(&mut counts.iter()) + beyond(&mut counts.iter().rev());
+    let contrast = 255usize.saturating_sub(cut) as f32;
+    // Over two pixels.
+    let most = 1.25 * 2.0 * contrast / length.max(1.0);
+    let (mut steep, mut all) = (0.0, 0.0);
+    for y in rows() {
+        for (before, after) in turned.row(y).zip(turned.row(y).skip(2)) {
+            let slope = (after - before) * (after - before);
+            all += slope;
+            steep += if slope > most * most { slope } else { 0.0 };
+        }
+    }
+    steep / f32::max(all, 1.0)
+}
+
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0f32; 8];
     let (a, rest_a) = a.as_chunks::<8>();
@@ -365,6 +405,26 @@ pub(super) mod tests {
         let all = |sum: Tensor, tile: &Tensor| sum.plus(tile);
         let sum = relief.tiles().iter().fold(Tensor::default(), all);
         assert!(sum.anisotropy() < 0.2);
+    }
+
+    #[test]
+    fn a_motion_leaves_no_slope_steeper_than_itself() {
+        let lay = |picture: &[u8]| {
+            let luma = Luma::new(picture, 144, 144, 144).expect("fits");
+            let sampler = Sampler::new(luma, 0).expect("not empty");
+            let mut turned = Turned::default();
+            let middle = Point::new(72.0, 72.0);
+            turned.lay(&sampler, middle, Point::new(1.0, 0.0), (140, 140));
+            turned.take(&sampler, 140);
+            turned
+        };
+        for length in [6.0, 10.0, 16.0] {
+            let way = Point::new(length, 0.0);
+            let moved = too_steep(&lay(&cells(144, 4.0, 0.4, way, 5)), length);
+            let still = too_steep(&lay(&cells(144, 4.0, 0.4, Point::default(), 5)), length);
+            assert!(moved < 0.6 && still > 0.8, "{length}: {moved} {still}");
+        }
+        assert_eq!(too_steep(&Turned::default(), 8.0), 0.0);
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod sampler;
 mod threshold;
 mod turned;
 
-pub use blur::{BlurMeter, LENGTHS, Motion, Relief, Tensor};
+pub use blur::{BlurMeter, LENGTHS, Motion, Relief, Tensor, too_steep};
 pub use canvas::{Canvas, Scratch};
 pub use deblur::Inverse;
 pub use defocus::{Refocus, smoothness};

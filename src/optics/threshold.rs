@@ -35,7 +35,8 @@ pub struct Threshold {
     high: Vec<u8>,
     middle: Vec<u8>,
     weight: Vec<u8>,
-    sums: Vec<[u32; 2]>,
+    /// Of weighted middles and of weights, column by column, with room at both ends.
+    sums: [Vec<f32>; 2],
 }
 
 impl Threshold {
@@ -105,62 +106,77 @@ impl Threshold {
         }
     }
 
-    /// Weighted mean over (2 radius + 1)² tiles by sliding sums, rows then columns.
+    /// Weighted mean over (2 radius + 1)² tiles: sums over columns that slide from
+    /// row to row, then over as many of them side by side. All sums are whole numbers
+    /// below 2^24 for windows of up to 8 tiles each way, so they are exact.
     fn smooth(&mut self, radius: usize) {
         let (columns, rows) = (self.columns, self.rows);
-        self.sums.resize(columns, [0, 0]);
-        self.sums.fill([0, 0]);
+        for sums in &mut self.sums {
+            sums.clear();
+            sums.resize(columns + 2 * radius, 0.0);
+        }
         let Self {
             tiles,
             middle,
             weight,
-            sums,
+            sums: [products, weights],
             ..
         } = self;
-        let accumulate = |sums: &mut [[u32; 2]], row: usize, add: bool| {
+        let accumulate = |products: &mut [f32], weights: &mut [f32], row: usize, sign: f32| {
             let range = row * columns..(row + 1) * columns;
-            for ((sum, &weight), &middle) in sums
+            for (((product, sum), &weight), &middle) in products[radius..]
                 .iter_mut()
+                .zip(&mut weights[radius..])
                 .zip(&weight[range.clone()])
                 .zip(&middle[range])
             {
-                let weight = u32::from(weight);
-                let product = weight * u32::from(middle);
-                if add {
-                    *sum = [sum[0] + product, sum[1] + weight];
-                } else {
-                    *sum = [sum[0] - product, sum[1] - weight];
-                }
+                let weight = sign * f32::from(weight);
+                *product += weight * f32::from(middle);
+                *sum += weight;
             }
         };
         for row in 0..radius.min(rows) {
-            accumulate(sums, row, true);
+            accumulate(products, weights, row, 1.0);
         }
         for row in 0..rows {
             if row + radius < rows {
-                accumulate(sums, row + radius, true);
+                accumulate(products, weights, row + radius, 1.0);
             }
-            let mut window = sums[..radius.min(columns)]
-                .iter()
-                .fold([0, 0], |a, b| [a[0] + b[0], a[1] + b[1]]);
             let out = &mut tiles[row * columns..(row + 1) * columns];
-            for (column, tile) in out.iter_mut().enumerate() {
-                if let Some(add) = sums.get(column + radius) {
-                    window = [window[0] + add[0], window[1] + add[1]];
-                }
-                *tile = match window[1] {
-                    0 => 0,
-                    weight => (window[0] as f32 / weight as f32 + 0.5) as u8,
-                };
-                if column >= radius {
-                    let sub = sums[column - radius];
-                    window = [window[0] - sub[0], window[1] - sub[1]];
+            match radius {
+                1 => mean::<3>(products, weights, out),
+                2 => mean::<5>(products, weights, out),
+                3 => mean::<7>(products, weights, out),
+                _ => {
+                    for (column, tile) in out.iter_mut().enumerate() {
+                        let window = column..column + 2 * radius + 1;
+                        let product: f32 = products[window.clone()].iter().sum();
+                        let weight: f32 = weights[window].iter().sum();
+                        *tile = (product / weight.max(0.5) + 0.5) as u8;
+                    }
                 }
             }
             if row >= radius {
-                accumulate(sums, row - radius, false);
+                accumulate(products, weights, row - radius, -1.0);
             }
         }
+    }
+}
+
+/// Sums of `products` over those of `weights`, `SIDE` of each side by side; 0 where
+/// there is no weight. Of a length that is known, so that compilers turn it into
+/// vector code.
+fn mean<const SIDE: usize>(products: &[f32], weights: &[f32], out: &mut [u8]) {
+    let count = out.len();
+    let products: [&[f32]; SIDE] = std::array::from_fn(|i| &products[i..][..count]);
+    let weights: [&[f32]; SIDE] = std::array::from_fn(|i| &weights[i..][..count]);
+    for i in 0..count {
+        let (mut product, mut weight) = (0.0, 0.0);
+        for (products, weights) in products.iter().zip(&weights) {
+            product += products[i];
+            weight += weights[i];
+        }
+        out[i] = (product / f32::max(weight, 0.5) + 0.5) as u8;
     }
 }
 

@@ -14,6 +14,7 @@ pub struct Turned {
     height: usize,
     /// In steps of `1 / ONE`: half the memory of floats, and far finer than noise.
     grey: Vec<i16>,
+    line: Vec<f32>,
     origin: Point,
     right: Point,
 }
@@ -43,11 +44,10 @@ impl Turned {
         let first = self.rows();
         for y in first..(first + rows).min(self.height) {
             let start = self.back(Point::new(0.5, y as f32 + 0.5));
-            let right = self.right;
-            self.grey.extend((0..self.width).map(|x| {
-                let at = start + right * x as f32;
-                (sampler.at(at.x, at.y) * ONE + 0.5) as i16
-            }));
+            self.line.clear();
+            sampler.line(start, self.right, self.width, &mut self.line);
+            let steps = self.line.iter().map(|grey| (grey * ONE + 0.5) as i16);
+            self.grey.extend(steps);
         }
         self.rows() > first
     }

@@ -221,6 +221,11 @@ impl Codes {
         code
     }
 
+    /// Is `at` within one of them?
+    pub fn cover(&self, at: Point) -> bool {
+        self.iter().any(|code| code.corners.contains(at))
+    }
+
     /// Takes back the code appended last.
     pub fn pop(&mut self) {
         self.used = self.used.saturating_sub(1);

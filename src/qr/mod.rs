@@ -28,4 +28,4 @@ pub use encode::{BitMatrix, EncodeError, encode};
 pub use encode_micro::encode_micro;
 pub use modules::Modules;
 pub use reader::{Hint, Reader, ReaderOptions};
-pub use reads::{Reads, Work};
+pub use reads::{Reads, Tried, Work};

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::attempts::{Attempts, Scene};
+use super::attempts::{Attempts, CLEAR, Job, Scene};
 use super::budget::Budget;
 use super::sweep::{PASSES, Sweep};
 use super::trial::Trial;
@@ -64,10 +64,8 @@ impl Hint {
     }
 }
 
-/// A finder pattern as smooth as this is a sign of a code: of those of codes that
-/// were read from photographs half are smoother, of false ones very few.
-const CLEAR: f32 = 0.12;
-/// The same where nothing was read yet.
+/// A finder pattern as smooth as this is a sign of a code where nothing was read
+/// yet: see [`super::attempts::CLEAR`].
 const FAIRLY_CLEAR: f32 = 0.25;
 /// A picture of so few pixels, a crop perhaps, is looked at again even without a
 /// sign: it costs little.
@@ -107,9 +105,16 @@ impl Reader {
         self.sweep.start(luma, &mut budget);
         self.trial.start();
         for pass in &PASSES {
+            reads.work.passes += 1;
             let Self { sweep, trial, .. } = self;
             sweep.pass(luma, pass, trial, options, &mut budget, reads);
-            if budget.is_spent() || !evidence(&self.sweep, luma, options, hints, reads) {
+            let scene = Scene {
+                luma,
+                sweep,
+                hints,
+                options,
+            };
+            if budget.is_spent() || !evidence(&scene, reads) {
                 break;
             }
         }
@@ -119,8 +124,12 @@ impl Reader {
             hints,
             options,
         };
-        self.attempts
-            .run(&scene, &mut self.trial, &mut budget, reads);
+        self.attempts.run(Job {
+            scene: &scene,
+            trial: &mut self.trial,
+            budget: &mut budget,
+            reads,
+        });
         reads.work.units = budget.spent();
         reads.risk = self.trial.risk();
         self.point_out(reads);
@@ -132,7 +141,7 @@ impl Reader {
         let Reads { codes, signs, .. } = reads;
         let left_over = self.sweep.found().filter_map(|(finder, used)| {
             let centre = finder.centre;
-            let free = !used && !codes.iter().any(|code| code.corners.contains(centre));
+            let free = !used && !codes.cover(centre);
             free.then_some(Sign {
                 centre,
                 module_px: finder.module,
@@ -143,26 +152,14 @@ impl Reader {
     }
 }
 
-/// Is there a sign of a code that was not read?
-fn evidence(
-    sweep: &Sweep,
-    luma: Luma<'_>,
-    options: &ReaderOptions,
-    hints: &[Hint],
-    reads: &Reads,
-) -> bool {
-    let read = |at: Point| reads.codes.iter().any(|code| code.corners.contains(at));
+/// Is a second, closer look worth it?
+fn evidence(scene: &Scene<'_>, reads: &Reads) -> bool {
     let nothing = reads.codes.is_empty();
     let clear = if nothing { FAIRLY_CLEAR } else { CLEAR };
-    let unread = &reads.unread;
-    reads.codes.len() < options.max_codes
-        && (nothing && luma.width() * luma.height() <= SMALL
-            || unread.iter().any(|unread| !read(unread.corners.centre()))
-            || sweep.suspects()
-            || hints.iter().any(|hint| !read(hint.corners.centre()))
-            || sweep
-                .found()
-                .any(|(finder, used)| !used && finder.roughness < clear))
+    reads.codes.len() < scene.options.max_codes
+        && (nothing && scene.luma.width() * scene.luma.height() <= SMALL
+            || scene.sweep.suspects()
+            || scene.shows_more(clear, reads))
 }
 
 /// Drops what was located but read after all and what is hardly a symbol, and says

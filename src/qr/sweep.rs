@@ -11,6 +11,7 @@ use crate::optics::{Pyramid, Sampler, Threshold, Window};
 
 /// One way of looking for finder patterns.
 pub struct Pass {
+    step: usize,
     window: Window,
     least: i32,
     contrast: f32,
@@ -22,6 +23,7 @@ pub struct Pass {
 /// weaker contrast and rougher patterns, with a wider window.
 pub const PASSES: [Pass; 2] = [
     Pass {
+        step: 3,
         window: Window {
             radius: 1,
             floor: 20,
@@ -32,6 +34,7 @@ pub const PASSES: [Pass; 2] = [
         roughness: 0.5,
     },
     Pass {
+        step: 2,
         window: Window {
             radius: 3,
             floor: 8,
@@ -45,6 +48,7 @@ pub const PASSES: [Pass; 2] = [
 /// For a part of a picture from which blur was taken out: contrast is what it
 /// was scaled to, and a weak pattern is ringing or noise.
 pub const DEBLURRED: Pass = Pass {
+    step: 2,
     window: Window {
         radius: 2,
         floor: 48,
@@ -152,6 +156,7 @@ impl Sweep {
             self.threshold
                 .build(picture.width(), picture.height(), half, pass.window);
             let look = Look {
+                step: pass.step,
                 inverted: options.inverted,
                 last: level + 1 == levels,
                 least: pass.least,

@@ -1,8 +1,7 @@
 //! One try at a symbol whose grid is supposed: sample, judge, decode.
 
 use super::budget::Budget;
-use super::decode::Layout;
-use super::grid::{Freedom, Grid, Locator, Samples, Settler, Statistics, refine};
+use super::grid::{Fit, Freedom, Grid, Locator, Samples, Settler, Statistics, refine};
 use super::{Code, Decoder, Modules, ReaderOptions, Reads, Reason, Unread, quality};
 use crate::geometry::Quad;
 use crate::optics::Sampler;
@@ -29,8 +28,12 @@ const HIDDEN_REACH: f32 = 3.0;
 const ACROSS_REACH: f32 = 2.5;
 /// What settling a grid costs a module, in units of work.
 const SETTLING: usize = 150;
-/// Least timing score of a grid that is worth bending.
+/// Least timing score, or agreement after settling, of a grid that is worth bending.
 const BENDING: f32 = 0.6;
+/// What bending costs a module, in units of work.
+const BENDING_UNITS: usize = 250;
+/// What sampling and decoding a module costs.
+pub const UNITS_PER_MODULE: usize = 20;
 
 /// Probability of a false read that all attempts on a frame may add up to.
 const RISK: f64 = 1e-10;
@@ -51,9 +54,6 @@ pub struct Supposed {
     /// Which of its finder patterns is not seen: 0 at the corner, 1 right, 2 down.
     pub hidden: Option<usize>,
 }
-
-/// What sampling and decoding a module costs, in units of work.
-const UNITS_PER_MODULE: usize = 20;
 
 /// Tries grids, in memory that it keeps.
 #[derive(Default)]
@@ -104,10 +104,13 @@ impl Trial {
             let mut statistics = Statistics::default();
             for bent in [false, true] {
                 if bent {
-                    if grid.timing < BENDING || budget.is_spent() {
+                    if grid.timing < BENDING
+                        || budget.is_spent()
+                        || !Fit::of(&self.modules).is_near()
+                    {
                         break;
                     }
-                    budget.spend(UNITS_PER_MODULE * side * side);
+                    budget.spend(BENDING_UNITS * side * side);
                     refine(&mut grid, sampler, &self.samples);
                 }
                 let (read, seen) = self.read(&grid, sampler, options, reads);
@@ -115,6 +118,10 @@ impl Trial {
                     return Some(grid.corners());
                 }
                 statistics = seen;
+                if self.is_lost(&grid, reads) {
+                    self.note_unread(&grid, sampler, &statistics, reads);
+                    return None;
+                }
             }
             if best.is_none() {
                 best = Some((grid, statistics));
@@ -166,10 +173,17 @@ impl Trial {
                     return None;
                 }
                 if bent {
+                    if agreement < BENDING {
+                        break;
+                    }
+                    budget.spend(BENDING_UNITS * side * side);
                     refine(&mut grid, sampler, &self.samples);
                 }
                 if self.read(&grid, sampler, options, reads).0 {
                     return Some(grid.corners());
+                }
+                if self.is_lost(&grid, reads) {
+                    return None;
                 }
             }
         }
@@ -192,12 +206,21 @@ impl Trial {
         if self.samples.glare_shows() {
             self.samples.unveil(&mut self.modules);
         }
-        let agreement = Layout::of_side(grid.side).map(|plan| plan.agreement(&self.modules));
         reads.unread.push(Unread {
             corners: grid.corners(),
             reason: reason(grid, statistics),
-            agreement: agreement.unwrap_or(0.0),
+            agreement: Fit::of(&self.modules).agreement,
         });
+    }
+
+    /// Was the grid that was read last laid exactly, so that nothing but what it
+    /// shows keeps it from being decoded? Then that is noted.
+    fn is_lost(&self, grid: &Grid, reads: &mut Reads) -> bool {
+        let exact = Fit::of(&self.modules).is_exact();
+        if exact && reads.lost.len() < MOST_UNREAD {
+            reads.lost.push(grid.corners());
+        }
+        exact
     }
 
     /// Reads the symbol that lies under `grid` if it can, and says what was seen

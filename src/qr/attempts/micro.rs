@@ -8,22 +8,19 @@
 //! see [`Bounds`].
 
 use super::rmqr::Strips;
-use super::{Kind, Proposal, Scene};
+use super::{Job, Kind, Proposal};
 use crate::geometry::{Homography, Point, Quad};
-use crate::qr::budget::Budget;
 use crate::qr::decode::{Layout, ModuleKind, micro_format_place, micro_version_of, micro_word};
 use crate::qr::finder::FinderPattern;
 use crate::qr::grid::{Corner, Grid, Mesh, Statistics, Timing};
-use crate::qr::trial::Trial;
-use crate::qr::{Code, Modules, Reads, Unread};
+use crate::qr::trial::UNITS_PER_MODULE;
+use crate::qr::{Code, Modules, Unread};
 
 /// Most finder patterns that are tried in one frame: together with [`Bounds`]
 /// this keeps false reads below one in 10^10 frames.
 const MOST: usize = 64;
 /// Units of work for following timing patterns four ways.
 const FOLLOWING: usize = 1500;
-/// Units of work to sample and decode a module.
-const PER_MODULE: usize = 20;
 /// Distance outside the symbol at which the quiet zone is looked at, in modules.
 /// It should be two wide; many print one.
 const QUIET: f32 = 0.7;
@@ -91,14 +88,14 @@ pub struct Micro {
 }
 
 impl Kind for Micro {
-    fn propose(&mut self, scene: &Scene<'_>, reads: &Reads, proposals: &mut Vec<Proposal>) {
+    fn propose(&mut self, job: &mut Job<'_, '_>, proposals: &mut Vec<Proposal>) {
+        let Job { scene, reads, .. } = job;
         if !scene.options.micro {
             return;
         }
         self.candidates.clear();
-        let explained = |at: Point| reads.codes.iter().any(|code| code.corners.contains(at));
         for (index, (finder, used)) in scene.sweep.found().enumerate() {
-            if !used && !explained(finder.centre) {
+            if !used && !reads.explain(finder.centre) {
                 self.candidates.push((index, *finder));
             }
         }
@@ -126,21 +123,15 @@ impl Kind for Micro {
         }
     }
 
-    fn attempt(
-        &mut self,
-        scene: &Scene<'_>,
-        proposal: &Proposal,
-        trial: &mut Trial,
-        budget: &mut Budget,
-        reads: &mut Reads,
-    ) -> bool {
+    fn attempt(&mut self, proposal: &Proposal, job: &mut Job<'_, '_>) -> bool {
         let Some((_, finder)) = self.candidates.get(proposal.index) else {
             return false;
         };
+        let scene = job.scene;
         let Some(sampler) = scene.sweep.sampler(scene.luma, finder.module) else {
             return false;
         };
-        budget.spend(FOLLOWING);
+        job.budget.spend(FOLLOWING);
         for quarter in 0..4 {
             let corner = Corner::new(sampler, finder, quarter);
             let Some(upper) = corner.upper() else {
@@ -149,35 +140,26 @@ impl Kind for Micro {
             let Some(left) = corner.left() else {
                 continue;
             };
-            let mut attempt = Attempt {
-                scene,
-                corner,
-                trial: &mut *trial,
-                budget: &mut *budget,
-                reads: &mut *reads,
-            };
+            let mut attempt = Attempt { corner, job };
             if attempt.read(&upper, &left) {
                 return true;
             }
         }
-        self.strips.attempt(scene, finder, sampler, budget, reads)
+        self.strips.attempt(finder, sampler, job)
     }
 }
 
 /// A finder pattern with timing patterns to its right and below.
-struct Attempt<'a> {
-    scene: &'a Scene<'a>,
+struct Attempt<'a, 'b, 'c> {
     corner: Corner<'a>,
-    trial: &'a mut Trial,
-    budget: &'a mut Budget,
-    reads: &'a mut Reads,
+    job: &'a mut Job<'b, 'c>,
 }
 
-impl Attempt<'_> {
+impl Attempt<'_, '_, '_> {
     /// Reads the symbol if it can.
     fn read(&mut self, upper: &Timing, left: &Timing) -> bool {
         for side in sides(upper, left) {
-            if self.budget.is_spent() {
+            if self.job.budget.is_spent() {
                 return false;
             }
             let (Some(mut grid), Some(bounds)) = (
@@ -202,7 +184,7 @@ impl Attempt<'_> {
                 }
                 seen = Some(statistics);
             }
-            self.budget.spend(polish(&mut grid, &self.corner));
+            self.job.budget.spend(polish(&mut grid, &self.corner));
             dark = dark_around(&grid, &self.corner);
             if dark <= bounds.quiet {
                 let (read, statistics) = self.sample(&grid);
@@ -218,24 +200,23 @@ impl Attempt<'_> {
                 && left.length == side
             {
                 let sampler = self.corner.sampler();
-                self.trial
-                    .note_unread(&grid, sampler, &statistics, self.reads);
+                let reads = &mut *self.job.reads;
+                self.job
+                    .trial
+                    .note_unread(&grid, sampler, &statistics, reads);
             }
         }
         false
     }
 
     fn sample(&mut self, grid: &Grid) -> (bool, Statistics) {
-        self.budget.spend(PER_MODULE * grid.side * grid.side);
+        self.job
+            .budget
+            .spend(UNITS_PER_MODULE * grid.side * grid.side);
         let sampler = self.corner.sampler();
-        self.trial.read_if(
-            grid,
-            sampler,
-            self.scene.options,
-            self.reads,
-            vouched,
-            CHANCE,
-        )
+        let job = &mut *self.job;
+        job.trial
+            .read_if(grid, sampler, job.scene.options, job.reads, vouched, CHANCE)
     }
 }
 

@@ -17,7 +17,7 @@ use pair::Pairs;
 use super::budget::Budget;
 use super::sweep::Sweep;
 use super::trial::Trial;
-use super::{Hint, ReaderOptions, Reads};
+use super::{Hint, ReaderOptions, Reads, Tried, Work};
 use crate::frame::Luma;
 use crate::geometry::Point;
 
@@ -31,6 +31,38 @@ pub struct Scene<'a> {
     pub hints: &'a [Hint],
     /// What is to be read.
     pub options: &'a ReaderOptions,
+}
+
+/// A finder pattern as smooth as this is a sign of a code: of those of codes that
+/// were read from photographs half are smoother, of false ones very few.
+pub const CLEAR: f32 = 0.12;
+
+impl Scene<'_> {
+    /// Is there a symbol that was located, a place where one is expected or a finder
+    /// pattern smoother than `clear` that nothing explains?
+    pub fn shows_more(&self, clear: f32, reads: &Reads) -> bool {
+        let mut unread = reads.unread.iter();
+        unread.any(|unread| !reads.explain(unread.corners.centre()))
+            || self
+                .hints
+                .iter()
+                .any(|hint| !reads.explain(hint.corners.centre()))
+            || self.sweep.found().any(|(finder, used)| {
+                !used && finder.roughness < clear && !reads.explain(finder.centre)
+            })
+    }
+}
+
+/// What an attempt works with.
+pub struct Job<'a, 'b> {
+    /// The frame.
+    pub scene: &'a Scene<'b>,
+    /// Tries grids.
+    pub trial: &'a mut Trial,
+    /// What may be spent.
+    pub budget: &'a mut Budget,
+    /// What was read so far, and what is.
+    pub reads: &'a mut Reads,
 }
 
 /// One attempt that could be made.
@@ -49,18 +81,11 @@ pub struct Proposal {
 /// A kind of attempt, with the memory that it needs.
 pub trait Kind {
     /// Proposes places in the frame. Must be cheap where there is nothing.
-    fn propose(&mut self, scene: &Scene<'_>, reads: &Reads, proposals: &mut Vec<Proposal>);
+    fn propose(&mut self, job: &mut Job<'_, '_>, proposals: &mut Vec<Proposal>);
 
     /// Makes one of the attempts that it proposed in this frame. Whether it gave
     /// a read.
-    fn attempt(
-        &mut self,
-        scene: &Scene<'_>,
-        proposal: &Proposal,
-        trial: &mut Trial,
-        budget: &mut Budget,
-        reads: &mut Reads,
-    ) -> bool;
+    fn attempt(&mut self, proposal: &Proposal, job: &mut Job<'_, '_>) -> bool;
 }
 
 /// How many kinds there are.
@@ -118,20 +143,16 @@ impl Attempts {
 
     /// Makes attempts until none is left, the budget is spent or there are as many
     /// codes as are wanted.
-    pub fn run(
-        &mut self,
-        scene: &Scene<'_>,
-        trial: &mut Trial,
-        budget: &mut Budget,
-        reads: &mut Reads,
-    ) {
-        if budget.is_spent() {
+    pub fn run(&mut self, mut job: Job<'_, '_>) {
+        if job.budget.is_spent() {
             return;
         }
         self.queue.clear();
         for at in 0..KINDS {
             let mut proposals = std::mem::take(&mut self.proposals);
-            self.kind(at).propose(scene, reads, &mut proposals);
+            let before = job.budget.spent();
+            self.kind(at).propose(&mut job, &mut proposals);
+            tried(&mut job.reads.work, at).units += job.budget.spent() - before;
             self.queue
                 .extend(proposals.drain(..).map(|proposal| (at, proposal)));
             self.proposals = proposals;
@@ -147,19 +168,27 @@ impl Attempts {
                 .then((b, other.index).cmp(&(a, one.index)))
         });
         while let Some((at, proposal)) = self.queue.pop() {
-            if reads.codes.len() >= scene.options.max_codes || budget.is_spent() {
+            if job.reads.codes.len() >= job.scene.options.max_codes || job.budget.is_spent() {
                 return;
             }
-            let codes = &reads.codes;
-            if codes.iter().any(|c| c.corners.contains(proposal.centre))
-                || !budget.allows(proposal.cost)
-            {
+            if job.reads.explain(proposal.centre) || !job.budget.allows(proposal.cost) {
                 continue;
             }
-            let read = self
-                .kind(at)
-                .attempt(scene, &proposal, trial, budget, reads);
+            let before = job.budget.spent();
+            let read = self.kind(at).attempt(&proposal, &mut job);
+            let tried = tried(&mut job.reads.work, at);
+            tried.times += 1;
+            tried.units += job.budget.spent() - before;
             self.yields[at].note(proposal.promise, read);
         }
+    }
+}
+
+/// Where attempts of a kind are counted.
+fn tried(work: &mut Work, at: usize) -> &mut Tried {
+    match at {
+        0 => &mut work.pairs,
+        1 => &mut work.deblurs,
+        _ => &mut work.corners,
     }
 }

@@ -7,14 +7,13 @@
 //! the third, it is supposed where the two say, and the grid is settled by all
 //! else that is seen.
 
-use super::{Kind, Proposal, Scene};
+use super::{Job, Kind, Proposal};
 use crate::geometry::Point;
 use crate::optics::Sampler;
-use crate::qr::Reads;
 use crate::qr::budget::Budget;
 use crate::qr::finder::{FinderPattern, Triple};
 use crate::qr::grid::Locator;
-use crate::qr::trial::{Supposed, Trial};
+use crate::qr::trial::Supposed;
 
 /// A finder pattern at least as smooth as this is followed.
 const CLEAR: f32 = 0.25;
@@ -27,8 +26,12 @@ const NEAREST: f32 = 13.0;
 const FARTHEST: f32 = 52.0;
 /// Least agreement with a finder pattern, of 1.
 const SEEN: f32 = 0.5;
-/// Modules of at least this many pixels are sampled on a coarser level.
-const SAMPLE_PX: f32 = 3.0;
+/// Least alternation between two finder patterns, where their timing pattern must
+/// be, for a third one to be looked for that is not seen yet …
+const ALTERNATING: f32 = 0.25;
+/// … where more than so many finder patterns are followed. The more there are that
+/// no code explains, the more evidence each must have.
+const FEW: usize = 3;
 /// Triples that are tried about one finder pattern.
 const MOST_TRIPLES: usize = 8;
 /// What following a finder pattern costs, in units of work.
@@ -41,6 +44,8 @@ pub struct Pairs {
     others: Vec<FinderPattern>,
     seen: Vec<Seen>,
     triples: Vec<Candidate>,
+    /// How many were followed in this frame.
+    followed: usize,
     /// Corner, right and down of triples that were tried in this frame.
     tried: Vec<[Point; 3]>,
 }
@@ -65,13 +70,14 @@ struct Candidate {
 }
 
 impl Kind for Pairs {
-    fn propose(&mut self, scene: &Scene<'_>, reads: &Reads, proposals: &mut Vec<Proposal>) {
+    fn propose(&mut self, job: &mut Job<'_, '_>, proposals: &mut Vec<Proposal>) {
+        let Job { scene, reads, .. } = job;
         self.anchors.clear();
         self.others.clear();
         self.tried.clear();
-        let read = |at: Point| reads.codes.iter().any(|code| code.corners.contains(at));
+        self.followed = 0;
         for (finder, used) in scene.sweep.found() {
-            if used || read(finder.centre) {
+            if used || reads.explain(finder.centre) {
                 continue;
             }
             if finder.roughness < CLEAR {
@@ -100,27 +106,19 @@ impl Kind for Pairs {
         }
     }
 
-    fn attempt(
-        &mut self,
-        scene: &Scene<'_>,
-        proposal: &Proposal,
-        trial: &mut Trial,
-        budget: &mut Budget,
-        reads: &mut Reads,
-    ) -> bool {
+    fn attempt(&mut self, proposal: &Proposal, job: &mut Job<'_, '_>) -> bool {
         let Some(&anchor) = self.anchors.get(proposal.index) else {
             return false;
         };
-        let pyramid = scene.sweep.pyramid();
-        let level = (anchor.module / SAMPLE_PX).log2().max(0.0) as usize;
-        let level = level.min(pyramid.levels() - 1);
-        let Some(sampler) = Sampler::new(pyramid.level(scene.luma, level), level) else {
+        let scene = job.scene;
+        let Some(sampler) = scene.sweep.sampler(scene.luma, anchor.module) else {
             return false;
         };
-        self.look_around(&anchor, &sampler, budget);
-        self.suppose(&anchor, &sampler, budget);
+        self.followed += 1;
+        self.look_around(&anchor, &sampler, job.budget);
+        self.suppose(&anchor, &sampler, job.budget);
         for candidate in &self.triples {
-            if budget.is_spent() {
+            if job.budget.is_spent() || job.reads.explain(anchor.centre) {
                 return false;
             }
             let places = candidate.patterns.map(|pattern| pattern.centre);
@@ -140,13 +138,13 @@ impl Kind for Pairs {
                 cost: 0.0,
             };
             let locator = Locator::new(sampler, &candidate.patterns, &triple);
-            let read = trial.settle_and_read(
+            let read = job.trial.settle_and_read(
                 &locator,
                 &sampler,
                 candidate.supposed,
                 scene.options,
-                budget,
-                reads,
+                job.budget,
+                job.reads,
             );
             if read.is_some() {
                 return true;
@@ -181,7 +179,7 @@ impl Pairs {
                 for step in -steps..=steps {
                     let aside = step as f32 * Template::STEP;
                     let at = anchor.centre + along * far + across * aside;
-                    let score = template.score(at);
+                    let score = template.glance(at);
                     if score < SEEN - 0.1 {
                         continue;
                     }
@@ -271,10 +269,23 @@ impl Pairs {
             let modules = offset.length() / axes[seen.side].length();
             for turn in [1, 3] {
                 let across = axes[(seen.side + turn) % 4];
+                let timed = template.alternation(anchor.centre, other.centre, across, modules);
+                budget.spend(2 * modules as usize);
                 for (corner, arm) in [(anchor, other), (other, anchor)] {
                     let at = corner.centre + across * modules;
-                    let third = template.find(at, 1.5 + 0.08 * modules);
-                    budget.spend(200 * Template::UNITS);
+                    let reach = 1.5 + 0.08 * modules;
+                    let third = if timed >= ALTERNATING || self.followed <= FEW {
+                        budget.spend(200 * Template::UNITS);
+                        template.find(at, reach)
+                    } else {
+                        // Torn: it takes three patterns that are seen.
+                        let reach = (reach + 1.0) * anchor.module;
+                        let near = |seen: &&Seen| seen.pattern.centre.distance(at) < reach;
+                        let Some(third) = self.seen.iter().find(near) else {
+                            continue;
+                        };
+                        (third.pattern.centre, third.score)
+                    };
                     let hidden = third.1 < SEEN;
                     let centre = if hidden { at } else { third.0 };
                     let score = seen.score + if hidden { 0.2 } else { third.1 };
@@ -347,6 +358,8 @@ struct Template<'a> {
     inverted: bool,
     middle: f32,
     scale: f32,
+    /// Are modules so small that single pixels tell too little of them?
+    fine: bool,
 }
 
 impl<'a> Template<'a> {
@@ -363,18 +376,37 @@ impl<'a> Template<'a> {
             inverted: like.inverted,
             middle: (like.dark + like.light) / 2.0,
             scale: 2.0 / (like.light - like.dark).max(1.0),
+            fine: like.module < 2.5 * sampler.pixel(),
         }
     }
 
     /// Agreement of 33 modules of the pattern about `at` and its separator: 1 is
     /// perfect, 0 is chance.
     fn score(&self, at: Point) -> f32 {
-        let dark = |x: f32, y: f32| {
-            let place = at + self.u * x + self.v * y;
-            let grey = self.sampler.at(place.x, place.y);
-            let grey = if self.inverted { 255.0 - grey } else { grey };
-            ((self.middle - grey) * self.scale).clamp(-1.0, 1.0)
-        };
+        self.agreement(at, |at| self.sampler.at(at.x, at.y))
+    }
+
+    /// The same, cheaper and rougher, to compare many places. Where the middle of the
+    /// core is light it is none.
+    fn glance(&self, at: Point) -> f32 {
+        if self.dark(self.sampler.near(at.x, at.y)) < -0.5 {
+            return 0.0;
+        }
+        if self.fine {
+            self.score(at)
+        } else {
+            self.agreement(at, |at| self.sampler.near(at.x, at.y))
+        }
+    }
+
+    /// From light, -1, to dark, 1.
+    fn dark(&self, grey: f32) -> f32 {
+        let grey = if self.inverted { 255.0 - grey } else { grey };
+        ((self.middle - grey) * self.scale).clamp(-1.0, 1.0)
+    }
+
+    fn agreement(&self, at: Point, value: impl Fn(Point) -> f32) -> f32 {
+        let dark = |x: f32, y: f32| self.dark(value(at + self.u * x + self.v * y));
         let ring = |r: f32| {
             let mut sum = 0.0;
             for (x, y) in [(r, 0.0), (0.0, r), (-r, 0.0), (0.0, -r)] {
@@ -395,6 +427,29 @@ impl<'a> Template<'a> {
         (core + light + outer + separator) / 4.0
     }
 
+    /// How well modules alternate between two patterns that lie `modules` apart, where
+    /// the timing pattern is if the symbol lies `across`: 1 is perfect, 0 is chance.
+    fn alternation(&self, from: Point, to: Point, across: Point, modules: f32) -> f32 {
+        let step = (to - from) * (1.0 / modules.max(1.0));
+        let count = modules.round() as usize;
+        let at = |i: usize| {
+            let place = from + step * i as f32 + across * 3.0;
+            let grey = self.sampler.at(place.x, place.y);
+            if self.inverted { 255.0 - grey } else { grey }
+        };
+        // The separators are light; dark and light follow in turn.
+        let (mut sum, mut used) = (0.0, 0.0);
+        let (mut before, mut here) = (at(4), at(5));
+        for i in 5..count.saturating_sub(4) {
+            let after = at(i + 1);
+            let dark = (((before + after) / 2.0 - here) * self.scale).clamp(-1.0, 1.0);
+            sum += if i % 2 == 1 { dark } else { -dark };
+            used += 1.0;
+            (before, here) = (here, after);
+        }
+        sum / f32::max(used, 1.0)
+    }
+
     /// The best place about `at`, at most `reach` modules off along each axis,
     /// and how well it agrees.
     fn find(&self, at: Point, reach: f32) -> (Point, f32) {
@@ -404,7 +459,7 @@ impl<'a> Template<'a> {
             for x in -steps..=steps {
                 let by = |n: i32| n as f32 * Self::STEP;
                 let place = at + self.u * by(x) + self.v * by(y);
-                let score = self.score(place);
+                let score = self.glance(place);
                 if score > best.1 {
                     best = (place, score);
                 }

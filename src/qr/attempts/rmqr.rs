@@ -4,18 +4,17 @@
 //! There is much in them that is fixed, timing patterns all around above all, so
 //! that nothing else is taken for one: see [`is_sound`].
 
-use super::Scene;
+use super::Job;
 use crate::geometry::{Point, Quad};
 use crate::optics::Sampler;
-use crate::qr::budget::Budget;
 use crate::qr::code::Quality;
 use crate::qr::decode::{
     Layout, ModuleKind, likeliest_rmqr, rmqr_format_places, rmqr_size, rmqr_words,
 };
 use crate::qr::finder::FinderPattern;
 use crate::qr::grid::{Corner, Mesh};
-use crate::qr::trial::is_repeated;
-use crate::qr::{Code, Decoder, Modules, Reads};
+use crate::qr::trial::{UNITS_PER_MODULE, is_repeated};
+use crate::qr::{Code, Decoder, Modules};
 
 /// Wrong bits of the format information beside the finder pattern. Chance gives
 /// one of the 64 words within two in four cases of a hundred, and that is only
@@ -34,8 +33,6 @@ const AROUND: usize = 8;
 const GLANCING: usize = 200;
 /// Units of work to follow the edges of a column.
 const PER_COLUMN: usize = 30;
-/// Units of work to sample and decode a module.
-const PER_MODULE: usize = 30;
 
 /// Tries finder patterns as those of rMQR codes, in memory that it keeps.
 #[derive(Default)]
@@ -49,12 +46,16 @@ impl Strips {
     /// Reads the symbol of this finder pattern if it is one.
     pub fn attempt(
         &mut self,
-        scene: &Scene<'_>,
         finder: &FinderPattern,
         sampler: Sampler<'_>,
-        budget: &mut Budget,
-        reads: &mut Reads,
+        job: &mut Job<'_, '_>,
     ) -> bool {
+        let Job {
+            scene,
+            budget,
+            reads,
+            ..
+        } = job;
         budget.spend(GLANCING);
         let options = scene.options;
         for mirrored in [false, true] {
@@ -74,7 +75,7 @@ impl Strips {
                 let Some(mesh) = corner.rmqr_mesh(width, height) else {
                     continue;
                 };
-                budget.spend(PER_MODULE * width * height);
+                budget.spend(UNITS_PER_MODULE * width * height);
                 reads.work.sampled += 1;
                 let contrast = self.sample(&corner, &mesh, width, height);
                 reads.work.decoded += 1;
@@ -225,7 +226,7 @@ mod tests {
     use crate::frame::Luma;
     use crate::geometry::Homography;
     use crate::qr::decode::{RMQR_VERSIONS, encode_rmqr};
-    use crate::qr::{EcLevel, Reader, ReaderOptions, Symbology};
+    use crate::qr::{EcLevel, Reader, ReaderOptions, Reads, Symbology};
 
     /// How a symbol is shown.
     struct Show {

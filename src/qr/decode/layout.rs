@@ -5,8 +5,6 @@
 
 use std::sync::OnceLock;
 
-use super::Modules;
-
 /// What a module is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ModuleKind {
@@ -53,27 +51,6 @@ impl Layout {
             Some(version) => Layout::of(version),
             None => Layout::of_micro(micro_version_of(side)?),
         }
-    }
-
-    /// How well the function patterns stand out in `modules`, confidences row by row:
-    /// 1 if each has its colour, 0 if as many are right as are wrong. Erasures do
-    /// not count; 0 if nothing else is there, or the sides differ.
-    pub fn agreement(&self, modules: &Modules) -> f32 {
-        if modules.side() != self.side {
-            return 0.0;
-        }
-        let (mut right, mut all) = (0, 0);
-        for (index, kind) in self.kinds.iter().enumerate() {
-            let sign = match kind {
-                ModuleKind::Dark => 1,
-                ModuleKind::Light => -1,
-                _ => continue,
-            };
-            let soft = i32::from(modules.get(index % self.side, index / self.side));
-            right += sign * soft;
-            all += soft.abs();
-        }
-        right as f32 / all.max(1) as f32
     }
 
     /// Modules in a row.

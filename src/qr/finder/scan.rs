@@ -13,9 +13,6 @@ use crate::qr::budget::Budget;
 pub const MOST_FINDERS: usize = 4096;
 /// … and of one level: texture of one size must not crowd out the others.
 const MOST_ON_LEVEL: usize = 768;
-/// Every how many rows are scanned. The core of a finder pattern is three
-/// modules high: with modules of 1.5 pixels two rows still cross it.
-const ROW_STEP: usize = 2;
 /// Side of a bin in pixels of level 0.
 const BIN: f32 = 64.0;
 /// No next one in a bin.
@@ -46,6 +43,10 @@ pub struct ScanWork {
 /// What to look for on a level.
 #[derive(Clone, Copy, Debug)]
 pub struct Look {
+    /// Every how many rows are scanned. The core of a finder pattern is three
+    /// modules high: with modules of 1.5 pixels two rows still cross it, one of
+    /// every third does.
+    pub step: usize,
     /// Light on dark too.
     pub inverted: bool,
     /// No coarser level follows: take patterns of any size.
@@ -117,7 +118,7 @@ impl Finders {
         self.room = (self.found.len() + MOST_ON_LEVEL).min(MOST_FINDERS);
         let least_contrast = (0.75 * look.contrast) as i32;
         let mut tiles = usize::MAX;
-        for y in (ROW_STEP / 2..luma.height()).step_by(ROW_STEP) {
+        for y in (look.step / 2..luma.height()).step_by(look.step) {
             if tiles != y / TILE {
                 budget.spend(TILE * luma.width());
                 if budget.is_spent() {

@@ -361,6 +361,7 @@ mod tests {
     use crate::frame::Luma;
 
     const LOOK: Look = Look {
+        step: 2,
         inverted: true,
         last: false,
         least: 14,

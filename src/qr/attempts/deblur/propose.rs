@@ -1,9 +1,10 @@
 //! Where to take blur out: places where a code may have been missed.
 
 use super::region::{Octagon, Patch};
-use super::{Blur, Deblur, Place, Proposal, Scene};
+use super::{Blur, Deblur, Job, Place, Proposal, Scene};
 use crate::geometry::Point;
 use crate::optics::{LENGTHS, Tensor, smoothness};
+use crate::qr::attempts::CLEAR;
 use crate::qr::{Code, Reads};
 
 /// Most places of a frame.
@@ -29,8 +30,6 @@ const UNITS: f32 = 60.0;
 
 /// May a code have been missed?
 pub(super) fn is_suspicious(scene: &Scene<'_>, reads: &Reads) -> bool {
-    /// As smooth as half of the finder patterns of codes that were read.
-    const CLEAR: f32 = 0.12;
     /// As weak as gradients are along a motion by one and a half modules.
     const MOVED: f32 = 0.35;
     let moved = |code: &Code| {
@@ -43,35 +42,24 @@ pub(super) fn is_suspicious(scene: &Scene<'_>, reads: &Reads) -> bool {
         Tensor::of(part).anisotropy() > MOVED
     };
     let codes = &reads.codes;
-    let read = |at: Point| codes.iter().any(|code| code.corners.contains(at));
-    codes.is_empty()
+    codes.is_empty() && reads.lost.is_empty()
         || codes.iter().take(4).any(moved)
-        || reads.unread.iter().any(|u| !read(u.corners.centre()))
-        || scene.hints.iter().any(|h| !read(h.corners.centre()))
-        || scene
-            .sweep
-            .found()
-            .any(|(finder, used)| !used && finder.roughness < CLEAR)
+        || scene.shows_more(CLEAR, reads)
 }
 
 impl Deblur {
     /// Where the tracker expects a code that was not read, and knows its motion.
-    pub(super) fn propose_hints(
-        &mut self,
-        scene: &Scene<'_>,
-        reads: &Reads,
-        out: &mut Vec<Proposal>,
-    ) {
+    pub(super) fn propose_hints(&mut self, job: &Job<'_, '_>, out: &mut Vec<Proposal>) {
         /// The quiet zone, and room for error.
         const GROWN: f32 = 1.5;
         /// Codes that move less can be read as they are.
         const LEAST: f32 = 2.5;
-        for hint in scene.hints {
+        for hint in job.scene.hints {
             let centre = hint.corners.centre();
             let Some(way) = hint.motion else { continue };
             let length = way.length();
             if !(length >= LEAST && length < 8.0 * LENGTHS.end as f32)
-                || reads.codes.iter().any(|c| c.corners.contains(centre))
+                || job.reads.codes.cover(centre)
             {
                 continue;
             }
@@ -89,18 +77,13 @@ impl Deblur {
     }
 
     /// Where gradients are strong, but not in all directions.
-    pub(super) fn propose_patches(
-        &mut self,
-        scene: &Scene<'_>,
-        reads: &Reads,
-        out: &mut Vec<Proposal>,
-    ) {
-        let read = |at: Point| reads.codes.iter().any(|code| code.corners.contains(at));
+    pub(super) fn propose_patches(&mut self, job: &mut Job<'_, '_>, out: &mut Vec<Proposal>) {
+        let Job { scene, reads, .. } = job;
         let pixels = scene.luma.width() * scene.luma.height();
         let level = usize::from(pixels > MOST_PIXELS);
         let luma = scene.sweep.pyramid().level(scene.luma, level);
         let mut patches = std::mem::take(&mut self.patches);
-        for patch in patches.find(luma, (1 << level) as f32, read) {
+        for patch in patches.find(luma, (1 << level) as f32, |at| reads.explain(at)) {
             if patch.tensor.anisotropy() < LEAST_ANISOTROPY {
                 self.push_smooth(scene, patch, out);
                 continue;
