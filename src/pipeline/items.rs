@@ -17,6 +17,10 @@ use crate::qr::{Hint, Reads};
 use crate::snapshot::Pulse;
 
 /// What comes to this stage.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are frames, and a frame's way allocates nothing"
+)]
 pub(super) enum Input {
     /// A frame that was read.
     Frame(ReadFrame),

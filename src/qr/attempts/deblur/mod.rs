@@ -344,7 +344,7 @@ impl Deblur {
             }
         };
         budget.spend(self.line.len() * taps / 4);
-        (y % ROWS > 0 || !budget.is_spent()).then_some(())
+        (!y.is_multiple_of(ROWS) || !budget.is_spent()).then_some(())
     }
 
     /// Looks for codes in what came of a place, and tells of them in the frame's
