@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::attempts::{Attempts, CLEAR, Job, Scene};
+use super::attempts::{Attempts, CLEAR, FAIRLY_CLEAR, Job, Scene};
 use super::budget::Budget;
 use super::sweep::{PASSES, Sweep};
 use super::trial::Trial;
@@ -64,9 +64,6 @@ impl Hint {
     }
 }
 
-/// A finder pattern as smooth as this is a sign of a code where nothing was read
-/// yet: see [`super::attempts::CLEAR`].
-const FAIRLY_CLEAR: f32 = 0.25;
 /// A picture of so few pixels, a crop perhaps, is looked at again even without a
 /// sign: it costs little.
 const SMALL: usize = 200_000;

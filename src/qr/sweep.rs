@@ -68,7 +68,9 @@ const PATIENCE: u32 = 60;
 /// five triples, none behind the hundredth.
 const PATIENCE_PER_CODE: u32 = 40;
 /// For so many crossed rows texture may show one rough finder pattern, or one
-/// insistent place: a quarter of what frames of drawn belts took for each.
+/// insistent place: a quarter of what frames of drawn belts took for each. Looked at
+/// every third row, sixty frames of plain belt texture had one rough finder pattern
+/// for 43 000 crossed rows, and none of them was looked at twice.
 const CROSSED_PER_CHANCE: u32 = 2600;
 /// Finder patterns within a code that are much smaller than its own and as smooth
 /// as this are those of another one.

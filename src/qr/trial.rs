@@ -26,13 +26,9 @@ const SEEN_REACH: f32 = 0.5;
 const HIDDEN_REACH: f32 = 3.0;
 /// … and the place across from where three make it a parallelogram.
 const ACROSS_REACH: f32 = 2.5;
-/// What settling a grid costs a module, in units of work.
-const SETTLING: usize = 150;
 /// Least timing score, or agreement after settling, of a grid that is worth bending.
 const BENDING: f32 = 0.6;
-/// What bending costs a module, in units of work.
-const BENDING_UNITS: usize = 250;
-/// What sampling and decoding a module costs.
+/// What sampling and decoding a module costs, in units of work.
 pub const UNITS_PER_MODULE: usize = 20;
 
 /// Probability of a false read that all attempts on a frame may add up to.
@@ -110,8 +106,9 @@ impl Trial {
                     {
                         break;
                     }
-                    budget.spend(BENDING_UNITS * side * side);
-                    refine(&mut grid, sampler, &self.samples);
+                    if !refine(&mut grid, sampler, &self.samples, budget) {
+                        break;
+                    }
                 }
                 let (read, seen) = self.read(&grid, sampler, options, reads);
                 if read {
@@ -157,11 +154,11 @@ impl Trial {
             }
             self.samples.take(sampler, &grid);
             self.samples.confidences(4, &mut self.modules);
-            budget.spend(SETTLING * side * side);
+            budget.spend(UNITS_PER_MODULE * side * side);
             let freedom = Freedom(freedom);
             let settled = self
                 .settler
-                .settle(&mut grid, sampler, &self.samples, &freedom);
+                .settle(&mut grid, sampler, &self.samples, &freedom, budget);
             let Some(agreement) = settled else {
                 continue;
             };
@@ -176,8 +173,9 @@ impl Trial {
                     if agreement < BENDING {
                         break;
                     }
-                    budget.spend(BENDING_UNITS * side * side);
-                    refine(&mut grid, sampler, &self.samples);
+                    if !refine(&mut grid, sampler, &self.samples, budget) {
+                        break;
+                    }
                 }
                 if self.read(&grid, sampler, options, reads).0 {
                     return Some(grid.corners());

@@ -36,6 +36,8 @@ pub struct Scene<'a> {
 /// A finder pattern as smooth as this is a sign of a code: of those of codes that
 /// were read from photographs half are smoother, of false ones very few.
 pub const CLEAR: f32 = 0.12;
+/// The same where nothing was read yet; such a one is followed to hidden others.
+pub const FAIRLY_CLEAR: f32 = 0.25;
 
 impl Scene<'_> {
     /// Is there a symbol that was located, a place where one is expected or a finder

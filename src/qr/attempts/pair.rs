@@ -7,7 +7,7 @@
 //! the third, it is supposed where the two say, and the grid is settled by all
 //! else that is seen.
 
-use super::{Job, Kind, Proposal};
+use super::{FAIRLY_CLEAR, Job, Kind, Proposal};
 use crate::geometry::Point;
 use crate::optics::Sampler;
 use crate::qr::budget::Budget;
@@ -15,8 +15,6 @@ use crate::qr::finder::{FinderPattern, Triple};
 use crate::qr::grid::Locator;
 use crate::qr::trial::Supposed;
 
-/// A finder pattern at least as smooth as this is followed.
-const CLEAR: f32 = 0.25;
 /// Most finder patterns that are followed in one frame.
 const MOST: usize = 12;
 /// Modules between the middles of finder patterns, from version 1 to …
@@ -80,7 +78,7 @@ impl Kind for Pairs {
             if used || reads.explain(finder.centre) {
                 continue;
             }
-            if finder.roughness < CLEAR {
+            if finder.roughness < FAIRLY_CLEAR {
                 self.anchors.push(*finder);
             }
             self.others.push(*finder);
@@ -203,6 +201,9 @@ impl Pairs {
                     }
                 }
                 budget.spend(2 * steps as usize * Template::UNITS);
+                if budget.is_spent() {
+                    return;
+                }
                 far += Template::STEP;
             }
             for seen in &mut self.seen[first..] {
@@ -234,6 +235,9 @@ impl Pairs {
         let template = Template::new(sampler, anchor);
         let axes = [anchor.u, anchor.v, anchor.u * -1.0, anchor.v * -1.0];
         for seen in &self.seen {
+            if budget.is_spent() {
+                return;
+            }
             let other = &seen.pattern;
             let offset = other.centre - anchor.centre;
             let local = anchor.local(offset);

@@ -10,6 +10,7 @@ use super::mesh::NODES;
 use super::{Grid, Samples};
 use crate::geometry::Point;
 use crate::optics::Sampler;
+use crate::qr::budget::Budget;
 
 /// Modules to each side of a node that are looked at.
 const REACH: f32 = 4.0;
@@ -19,8 +20,17 @@ const SPACING: f32 = 5.0;
 /// reach; later rounds in finer steps.
 const STEPS: [f32; 3] = [0.25, 0.2, 0.1];
 
-/// Bends `grid`; `samples` were taken with it and know the local thresholds.
-pub fn refine(grid: &mut Grid, sampler: &Sampler<'_>, samples: &Samples) {
+/// What moving a node costs, in units of work.
+const UNITS_PER_NODE: usize = 6000;
+
+/// Bends `grid`; `samples` were taken with it and know the local thresholds. False,
+/// and half done, if the budget was spent before the end.
+pub fn refine(
+    grid: &mut Grid,
+    sampler: &Sampler<'_>,
+    samples: &Samples,
+    budget: &mut Budget,
+) -> bool {
     let side = grid.side as f32;
     let count = (((side - 7.0) / SPACING).round() as usize + 1).clamp(4, NODES);
     let spacing = (side - 7.0) / (count - 1) as f32;
@@ -39,6 +49,10 @@ pub fn refine(grid: &mut Grid, sampler: &Sampler<'_>, samples: &Samples) {
                 if distance(x, y) != ring {
                     continue;
                 }
+                budget.spend(UNITS_PER_NODE);
+                if budget.is_spent() {
+                    return false;
+                }
                 let expected = mean_around(&moved, x, y);
                 let by = best_move(grid, sampler, samples, (x, y), expected, STEPS[0], 2);
                 moved[y][x] = Some(by);
@@ -48,6 +62,10 @@ pub fn refine(grid: &mut Grid, sampler: &Sampler<'_>, samples: &Samples) {
     apply(grid, count, &moved);
     for step in &STEPS[1..] {
         for (y, row) in moved[..count].iter_mut().enumerate() {
+            budget.spend(count * UNITS_PER_NODE / 3);
+            if budget.is_spent() {
+                return false;
+            }
             for (x, by) in row[..count].iter_mut().enumerate() {
                 let here = (x, y);
                 *by = Some(best_move(
@@ -63,6 +81,7 @@ pub fn refine(grid: &mut Grid, sampler: &Sampler<'_>, samples: &Samples) {
         }
         apply(grid, count, &moved);
     }
+    true
 }
 
 /// Mean of the neighbours that were moved already.

@@ -11,6 +11,7 @@ use super::mesh::Mesh;
 use super::{Grid, Samples};
 use crate::geometry::{Homography, Point, Quad};
 use crate::optics::Sampler;
+use crate::qr::budget::Budget;
 use crate::qr::decode::{Layout, ModuleKind, version_of};
 
 /// Data modules that are looked at, about.
@@ -25,6 +26,8 @@ const COARSE: f32 = 0.6;
 const STEPS: [f32; 3] = [0.4, 0.2, 0.1];
 /// Least mean agreement after the coarse round that is worth going on.
 const LEAST: f32 = 0.3;
+/// Looking at a module, in units of work.
+const UNITS_PER_PROBE: usize = 2;
 /// What it costs to lie as far off as is allowed.
 const TETHER: f32 = 0.05;
 
@@ -54,13 +57,14 @@ struct Probe {
 impl Settler {
     /// Moves `grid`; `samples` were taken with it and know the local thresholds.
     /// Gives the mean agreement of the function patterns, 1 at most; `None` where
-    /// there is no symbol.
+    /// there is no symbol, or no time.
     pub fn settle(
         &mut self,
         grid: &mut Grid,
         sampler: &Sampler<'_>,
         samples: &Samples,
         freedom: &Freedom,
+        budget: &mut Budget,
     ) -> Option<f32> {
         self.choose(grid, samples)?;
         let far = grid.side as f32 - 3.5;
@@ -89,6 +93,10 @@ impl Settler {
         if let Some(hidden) = (0..4).find(|&i| i != 2 && reach[i] >= 1.0) {
             let steps = (reach[hidden] / COARSE) as i32;
             for dy in -steps..=steps {
+                budget.spend(self.few.len() * UNITS_PER_PROBE * (2 * steps + 1) as usize);
+                if budget.is_spent() {
+                    return None;
+                }
                 for dx in -steps..=steps {
                     let by = Point::new(dx as f32 * COARSE, dy as f32 * COARSE);
                     let mut tried = [Point::default(); 4];
@@ -111,6 +119,10 @@ impl Settler {
             for _ in 0..2 {
                 let mut better = false;
                 for i in [2, 0, 1, 3] {
+                    budget.spend(4 * self.probes.len() * UNITS_PER_PROBE);
+                    if budget.is_spent() {
+                        return None;
+                    }
                     for (dx, dy) in [(step, 0.0), (-step, 0.0), (0.0, step), (0.0, -step)] {
                         let mut tried = moves;
                         tried[i] = tried[i] + Point::new(dx, dy);
@@ -250,6 +262,7 @@ mod tests {
                 &sampler,
                 &samples,
                 &Freedom([0.5, 3.0, 0.5, 2.5]),
+                &mut Budget::default(),
             )
             .expect("a symbol");
         assert!(agreement > 0.5, "{agreement}");
