@@ -11,9 +11,32 @@
 //! queue. [`Strip`], [`Line`], [`Wanted`] and [`Pattern`] are plain values and are
 //! there in every build; what runs the models needs the feature `ocr`.
 
+#[cfg(feature = "ocr")]
+mod confidence;
+#[cfg(feature = "ocr")]
+mod ctc;
+#[cfg(feature = "ocr")]
+mod error;
+#[cfg(feature = "ocr")]
+mod ink;
+#[cfg(feature = "ocr")]
+mod models;
+#[cfg(feature = "ocr")]
+mod net;
 mod pattern;
+#[cfg(feature = "ocr")]
+mod recogniser;
+#[cfg(feature = "ocr")]
+mod spaces;
 mod strip;
 mod wanted;
+
+#[cfg(feature = "ocr")]
+pub use {
+    error::{Error, ModelError},
+    models::Models,
+    recogniser::Recogniser,
+};
 
 pub use pattern::{Pattern, PatternError};
 pub use strip::{HEIGHT, MOST_WIDTH, Strip};

@@ -14,7 +14,7 @@ mod parse;
 use std::fmt;
 use std::sync::Arc;
 
-pub(crate) use automaton::Automaton;
+pub(crate) use automaton::{Automaton, State};
 
 /// Longest pattern, in bytes.
 const LONGEST: usize = 1024;
