@@ -81,6 +81,10 @@ pub struct TextMeters {
     pub failures: Meter,
     /// Whether the models are left alone after failures in a row: 1 or 0.
     pub breaker_open: Meter,
+    /// Lines that the canary read beside the stable models.
+    pub canary_lines: Meter,
+    /// Of them, told alike.
+    pub canary_alike: Meter,
     /// Time for one request.
     pub time: Histogram,
 }

@@ -257,6 +257,11 @@ impl Daemon {
                 ended()
             }
             Command::Reload => self.reload(),
+            Command::Promote | Command::DropCanary => {
+                let promote = request.command == Command::Promote;
+                self.pipeline.canary(promote, request.reply.clone());
+                return;
+            }
             Command::Set { key, value } => self.set(&key, value),
         };
         // Whoever asked may have gone.

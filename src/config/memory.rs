@@ -34,8 +34,10 @@ const FUSION_BYTES: u64 = 8 << 20;
 /// What is kept of a code beside its payload.
 const BYTES_PER_CODE: u64 = 1 << 10;
 
-/// What reads lines with its working memory, and what finds them.
-const RECOGNISER_BYTES: u64 = 31 << 20;
+/// What reads lines, with its working memory: the resident memory of the daemon on
+/// a belt with print, less that of the same daemon without fields (x86-64).
+const RECOGNISER_BYTES: u64 = 57 << 20;
+/// What finds lines, with its working memory on a frame of 640x352.
 const DETECTOR_BYTES: u64 = 49 << 20;
 
 /// A line of the greatest width, 48 by 1280 pixels.
@@ -117,6 +119,15 @@ impl Plan {
                 }
                 .into(),
             });
+            let more =
+                usize::from(self.ocr.canary.is_some()) + usize::from(self.ocr.fallback.is_some());
+            if more > 0 {
+                parts.push(MemoryPart {
+                    name: "canary and fallback",
+                    bytes: more as u64 * RECOGNISER_BYTES,
+                    how: "the canary always, the fallback while the others fail".into(),
+                });
+            }
             parts.push(MemoryPart {
                 name: "lines of text",
                 bytes: self.ocr.strips as u64 * STRIP_BYTES + if searches { 2 * frame } else { 0 },

@@ -24,6 +24,12 @@ pub struct Ocr {
     pub wait_ms: u32,
     /// Folder with models; absent: those built in.
     pub models: Option<PathBuf>,
+    /// Folder with models that read while those above fail.
+    pub fallback_models: Option<PathBuf>,
+    /// Folder with models on trial.
+    pub canary_models: Option<PathBuf>,
+    /// Share of the lines that they read too.
+    pub canary_share: f32,
     /// Most lines that wait to be read.
     pub queue: usize,
     /// Most cut lines kept, those that wait included.
@@ -41,6 +47,9 @@ impl Default for Ocr {
         Self {
             wait_ms: 150,
             models: None,
+            fallback_models: None,
+            canary_models: None,
+            canary_share: 0.1,
             queue: 32,
             strips: 64,
             timeout_ms: 2000,
@@ -112,6 +121,10 @@ pub struct OcrPlan {
     pub wait: Duration,
     /// Folder with models; `None`: those built in.
     pub models: Option<PathBuf>,
+    /// Folder with models that read while those fail.
+    pub fallback: Option<PathBuf>,
+    /// Folder with models on trial, and the share of lines that they read too.
+    pub canary: Option<(PathBuf, f32)>,
     /// Most lines that wait to be read, at least 1.
     pub queue: usize,
     /// Most cut lines kept, at least 1.
@@ -130,6 +143,8 @@ impl OcrPlan {
         Self {
             wait: Duration::ZERO,
             models: None,
+            fallback: None,
+            canary: None,
             queue: 1,
             strips: 1,
             timeout: Duration::from_secs(2),

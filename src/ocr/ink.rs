@@ -46,7 +46,11 @@ impl Ink {
             return None;
         }
         // Light letters on dark ground are ink as well.
-        let sign = if background - dark >= light - background { 1 } else { -1 };
+        let sign = if background - dark >= light - background {
+            1
+        } else {
+            -1
+        };
         let threshold = contrast * INK as i32 / 100;
         let mut columns = vec![0u16; strip.width()];
         let mut rows = [0usize; HEIGHT];

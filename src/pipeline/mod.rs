@@ -61,6 +61,8 @@ struct Shared {
     camera: Mutex<KeeperState>,
     /// Sets of results that wait for a frame: they go round as frames do.
     results: Mutex<Vec<Reads>>,
+    /// What an operator asks of the canary models for text, with the way back.
+    canary: Mutex<Option<(text::CanaryOrder, SyncSender<Reply>)>>,
     meters: Arc<Meters>,
 }
 
@@ -119,6 +121,7 @@ impl Pipeline {
             hints: Mutex::new(Vec::new()),
             camera: Mutex::new(KeeperState::default()),
             results: Mutex::new(Vec::new()),
+            canary: Mutex::new(None),
             meters: parts.meters,
         });
         // Results hold their frames, so the pool bounds what can be in here.
@@ -182,6 +185,16 @@ impl Pipeline {
     /// Saves the next frame. False if the items stage has ended.
     pub fn snapshot(&self, reply: SyncSender<Reply>) -> bool {
         self.to_items.send(items::Input::Snapshot { reply }).is_ok()
+    }
+
+    /// Puts the canary models for text in the stable ones' place, or drops them. The
+    /// reply comes from the text thread.
+    pub fn canary(&self, promote: bool, reply: SyncSender<Reply>) {
+        let order = match promote {
+            true => text::CanaryOrder::Promote,
+            false => text::CanaryOrder::Drop,
+        };
+        *lock(&self.shared.canary) = Some((order, reply));
     }
 
     /// Goes on under another plan, without losing a track. The number of reader

@@ -6,21 +6,27 @@
 //! finds others; until they are there requests wait.
 //!
 //! A model that fails, panics or takes too long is a failure. Five in a row open
-//! a circuit breaker: text is left alone for a minute, then one line is tried.
+//! a circuit breaker: text is left alone for a minute, or read by the fallback
+//! models if there are any, then one line is tried.
+
+mod slots;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant, SystemTime};
 
+use self::slots::{Canary, Change, Slot};
 use super::breaker::Breaker;
 use super::items::Input;
-use super::{PATIENCE, Shared, live};
+use super::{PATIENCE, Shared, live, lock};
 use crate::clock;
+use crate::command::Reply;
 use crate::config::OcrPlan;
 use crate::frame::Luma;
+use crate::geometry::{Point, Quad};
 use crate::item::text::{Cut, Skip, TextAnswer, TextRequest};
 use crate::ocr::{Line, Recognised, Strip, Wanted};
 use crate::snapshot::Pulse;
@@ -47,26 +53,22 @@ pub trait TextEngine: Send {
 /// Makes an engine by the plan. It is called on a thread of its own.
 pub type TextLoader = Arc<dyn Fn(&OcrPlan) -> Result<Box<dyn TextEngine>, String> + Send + Sync>;
 
-/// A loading that is under way.
-type Loading = Receiver<Result<Box<dyn TextEngine>, String>>;
-
-/// Models in force.
-enum Models {
-    /// No text is wanted.
-    Unwanted,
-    /// They are being loaded; the first ones, or for want of any.
-    Coming(Loading),
-    /// They are there; perhaps others are being loaded that will take their place.
-    There(Box<dyn TextEngine>, Option<Loading>),
-    /// They cannot be loaded.
-    Absent,
+/// What an operator asks of the canary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CanaryOrder {
+    /// It becomes the stable models.
+    Promote,
+    /// It goes.
+    Drop,
 }
 
 pub(super) struct Text {
     shared: Arc<Shared>,
     to_items: SyncSender<Input>,
     load: TextLoader,
-    models: Models,
+    stable: Slot,
+    fallback: Slot,
+    canary: Canary,
     breaker: Breaker,
     plan: OcrPlan,
     /// Frames come at the pace of the clock: what is old is of no use.
@@ -85,7 +87,9 @@ impl Text {
             generation: shared.generation.load(Ordering::Acquire),
             to_items,
             load,
-            models: Models::Unwanted,
+            stable: Slot::Empty,
+            fallback: Slot::Empty,
+            canary: Canary::default(),
             breaker: Breaker::opening_after(FAILURES, RECOVERY, RECOVERY),
             plan: OcrPlan::none(),
             live: live(&whole),
@@ -102,7 +106,9 @@ impl Text {
             pulse.beat();
             self.take_up_plan();
             self.look_for_models();
-            let busy = matches!(self.models, Models::Coming(_) | Models::There(_, Some(_)));
+            let busy = [&self.stable, &self.fallback, &self.canary.slot]
+                .into_iter()
+                .any(Slot::is_busy);
             let request = match self.waiting.take() {
                 Some(request) => {
                     if !self.ready() {
@@ -129,7 +135,7 @@ impl Text {
 
     /// Can a request be answered, one way or the other?
     fn ready(&self) -> bool {
-        !matches!(self.models, Models::Coming(_))
+        !matches!(self.stable, Slot::Coming(_))
     }
 
     fn answer(&mut self, request: TextRequest) -> TextAnswer {
@@ -140,45 +146,27 @@ impl Text {
             corners,
             mono_ns,
         } = request;
-        let meters = &self.shared.meters.text;
+        let shared = Arc::clone(&self.shared);
+        let meters = &shared.meters.text;
         let age = Duration::from_nanos(clock::mono_ns().saturating_sub(mono_ns));
         if self.live && age > self.plan.wait.max(STALE) {
             meters.dropped.add(1);
             let lines = Err(Skip::Late);
             return TextAnswer { id, cut, lines };
         }
-        let Models::There(engine, _) = &mut self.models else {
+        if self.stable.engine().is_none() {
             let lines = Err(Skip::NoModels);
             return TextAnswer { id, cut, lines };
-        };
+        }
         if !self.breaker.allows(mono_ns) {
-            let lines = Err(Skip::BreakerOpen);
+            let lines = self.fall_back(&cut, corners, &wanted);
             return TextAnswer { id, cut, lines };
         }
         meters.asked.add(1);
         let started = Instant::now();
-        let read = catch_unwind(AssertUnwindSafe(|| match &cut {
-            Cut::Strip(strip) => engine.line(strip, &wanted).map(|read| {
-                let line = |read: Recognised| {
-                    let mut corners = corners;
-                    if read.upside_down {
-                        corners.0.rotate_left(2);
-                    }
-                    Line {
-                        text: read.text,
-                        confidence: read.confidence,
-                        corners,
-                    }
-                };
-                read.map(line).into_iter().collect()
-            }),
-            Cut::Area(area) => engine.area(area.luma(), &wanted).map(|mut lines| {
-                let way = crate::geometry::Point::new(area.left as f32, area.top as f32);
-                for line in &mut lines {
-                    line.corners = line.corners.shifted(way);
-                }
-                lines
-            }),
+        let read = catch_unwind(AssertUnwindSafe(|| match self.stable.engine() {
+            Some(engine) => read(engine, &cut, corners, &wanted),
+            None => Ok(Vec::new()),
         }));
         let took = started.elapsed();
         meters
@@ -195,7 +183,14 @@ impl Text {
         let lines = match lines {
             Ok(lines) => {
                 self.breaker.succeeded();
+                self.fallback = Slot::Empty;
                 meters.lines.add(lines.len() as u64);
+                if let (Cut::Strip(strip), Some((_, share))) = (&cut, &self.plan.canary) {
+                    let stable = lines.first().map(|line| line.text.as_str());
+                    self.canary.shadow(strip, &wanted, stable, took, *share);
+                    meters.canary_lines.set(self.canary.trial.lines);
+                    meters.canary_alike.set(self.canary.trial.alike);
+                }
                 Ok(lines)
             }
             Err(fault) => {
@@ -208,6 +203,9 @@ impl Text {
                          no text is read for {} s, codes are",
                         RECOVERY.as_secs()
                     );
+                    if let Some(dir) = &self.plan.fallback {
+                        self.fallback.load(&self.load, &self.plan, Some(dir));
+                    }
                 } else {
                     log::warn!("the models for text failed on a line: {fault}");
                 }
@@ -217,7 +215,8 @@ impl Text {
         meters.breaker_open.set(u64::from(self.breaker.is_open()));
         if panicked {
             // What a panic left half done is not read with again.
-            self.models = Models::Coming(self.start_loading());
+            self.stable = Slot::Empty;
+            self.stable.load(&self.load, &self.plan, None);
         }
         TextAnswer { id, cut, lines }
     }
@@ -238,78 +237,150 @@ impl Text {
         let wanted = !plan.fields.is_empty();
         let files = plan.models.as_deref().map(fingerprint).unwrap_or_default();
         let others = self.plan.models != plan.models || self.files != files;
-        self.plan = plan.clone();
+        let before = std::mem::replace(&mut self.plan, plan.clone());
         self.shared.meters.text.wanted.set(u64::from(wanted));
-        self.models = match (
-            std::mem::replace(&mut self.models, Models::Unwanted),
-            wanted,
-        ) {
-            (_, false) => {
-                self.shared.meters.text.loaded.set(0);
-                return;
-            }
-            (Models::There(engine, loading), true) => {
-                let loading = match others {
-                    true => Some(self.start_loading()),
-                    false => loading,
-                };
-                Models::There(engine, loading)
-            }
-            (Models::Coming(loading), true) if !others => Models::Coming(loading),
-            (_, true) => Models::Coming(self.start_loading()),
-        };
-        self.files = files;
-    }
-
-    fn start_loading(&self) -> Loading {
-        let (done, loading) = sync_channel(1);
-        let (load, plan) = (Arc::clone(&self.load), self.plan.clone());
-        let started = std::thread::Builder::new()
-            .name("text-models".into())
-            .spawn(move || {
-                let loaded = catch_unwind(AssertUnwindSafe(|| load(&plan)))
-                    .unwrap_or_else(|_| Err("loading them panicked".to_owned()));
-                // Whoever waited may have gone.
-                let _ = done.send(loaded);
-            });
-        if let Err(error) = started {
-            log::error!("no thread to load the models for text: {error}");
+        if !wanted {
+            self.shared.meters.text.loaded.set(0);
+            self.stable = Slot::Empty;
+            self.fallback = Slot::Empty;
+            self.canary = Canary::default();
+            return;
         }
-        loading
+        if others || matches!(self.stable, Slot::Empty | Slot::Absent) {
+            self.stable.load(&self.load, &self.plan, None);
+        }
+        match &plan.canary {
+            None => self.canary = Canary::default(),
+            Some((dir, _)) if before.canary != plan.canary => {
+                self.canary = Canary::default();
+                self.canary.slot.load(&self.load, &self.plan, Some(dir));
+            }
+            Some(_) => {}
+        }
+        self.files = files;
     }
 
     /// Puts models that have come into force.
     fn look_for_models(&mut self) {
-        let loading = match &self.models {
-            Models::Coming(loading) | Models::There(_, Some(loading)) => loading,
-            _ => return,
-        };
-        let loaded = match loading.try_recv() {
-            Ok(loaded) => loaded,
-            Err(TryRecvError::Empty) => return,
-            Err(TryRecvError::Disconnected) => Err("they were not loaded to the end".to_owned()),
-        };
+        let before = self.stable.engine().is_some();
         let meters = &self.shared.meters.text;
-        let before = std::mem::replace(&mut self.models, Models::Absent);
-        meters.unloadable.set(u64::from(loaded.is_err()));
-        self.models = match (loaded, before) {
-            (Ok(engine), _) => {
+        match self.stable.look() {
+            Change::None => {}
+            Change::Loaded => {
                 log::info!("the models for text are loaded");
                 meters.loaded.set(1);
-                Models::There(engine, None)
+                meters.unloadable.set(0);
             }
-            (Err(fault), Models::There(engine, _)) => {
-                log::error!("the new models for text cannot be loaded, the old ones stay: {fault}");
-                Models::There(engine, None)
+            Change::Failed(fault) => {
+                let what = match before {
+                    true => "the new models for text cannot be loaded, the old ones stay",
+                    false => "the models for text cannot be loaded, codes are read without",
+                };
+                log::error!("{what}: {fault}");
+                meters.loaded.set(u64::from(before));
+                meters.unloadable.set(1);
             }
-            (Err(fault), _) => {
-                log::error!(
-                    "the models for text cannot be loaded, codes are read without: {fault}"
-                );
-                meters.loaded.set(0);
-                Models::Absent
+        }
+        if let Change::Failed(fault) = self.fallback.look() {
+            log::error!("the fallback models for text cannot be loaded: {fault}");
+        }
+        match self.canary.slot.look() {
+            Change::Loaded => log::info!("the canary models for text are loaded"),
+            Change::Failed(fault) => log::error!("the canary models cannot be loaded: {fault}"),
+            Change::None => {}
+        }
+        let order = lock(&self.shared.canary).take();
+        if let Some((order, reply)) = order {
+            // Whoever asked may have gone.
+            let _ = reply.try_send(self.obey(order));
+        }
+    }
+
+    fn obey(&mut self, order: CanaryOrder) -> Reply {
+        let told = self.canary.told();
+        let done = match order {
+            CanaryOrder::Drop => {
+                let was = !matches!(self.canary.slot, Slot::Empty);
+                self.canary = Canary::default();
+                was.then_some("the canary is dropped, until a reload names another")
             }
+            CanaryOrder::Promote => self.canary.promoted().map(|slot| {
+                self.stable = slot;
+                self.breaker.succeeded();
+                self.canary = Canary::default();
+                let meters = &self.shared.meters.text;
+                meters.loaded.set(1);
+                meters.unloadable.set(0);
+                meters.breaker_open.set(0);
+                "the canary reads now; name its folder in ocr.models, or a restart takes the others"
+            }),
         };
+        match done {
+            Some(done) => {
+                log::info!("{done}: {told}");
+                Reply {
+                    ok: true,
+                    detail: format!("{done}: {told}"),
+                }
+            }
+            None => Reply {
+                ok: false,
+                detail: "no canary is loaded: name its folder in ocr.canary-models and reload"
+                    .into(),
+            },
+        }
+    }
+
+    /// Reads with the fallback while the stable models are left alone.
+    fn fall_back(&mut self, cut: &Cut, corners: Quad, wanted: &Wanted) -> Result<Vec<Line>, Skip> {
+        let Some(engine) = self.fallback.engine() else {
+            return Err(Skip::BreakerOpen);
+        };
+        match catch_unwind(AssertUnwindSafe(|| read(engine, cut, corners, wanted))) {
+            Ok(Ok(lines)) => {
+                self.shared.meters.text.lines.add(lines.len() as u64);
+                Ok(lines)
+            }
+            failed => {
+                if failed.is_err() {
+                    self.fallback = Slot::Absent;
+                }
+                self.shared.meters.text.failures.add(1);
+                Err(Skip::Failed)
+            }
+        }
+    }
+}
+
+/// Reads a line, or all lines of a part of the picture.
+fn read(
+    engine: &mut dyn TextEngine,
+    cut: &Cut,
+    mut corners: Quad,
+    wanted: &Wanted,
+) -> Result<Vec<Line>, String> {
+    match cut {
+        Cut::Strip(strip) => {
+            let Some(read) = engine.line(strip, wanted)? else {
+                return Ok(Vec::new());
+            };
+            if read.upside_down {
+                corners.0.rotate_left(2);
+            }
+            Ok(vec![Line {
+                text: read.text,
+                confidence: read.confidence,
+                corners,
+            }])
+        }
+        Cut::Area(area) => {
+            let mut lines = engine.area(area.luma(), wanted)?;
+            let way = Point::new(area.left as f32, area.top as f32);
+            for line in &mut lines {
+                line.corners = line.corners.shifted(way);
+            }
+            Ok(lines)
+        }
     }
 }
 

@@ -46,8 +46,14 @@ struct ReadEvent {
     codes: Vec<ReadCode>,
     track: ReadTrack,
     #[serde(default)]
-    ocr_skipped: Vec<serde_json::Value>,
+    ocr_skipped: Vec<ReadSkipped>,
     verdict: Option<ReadVerdict>,
+}
+
+#[derive(Deserialize)]
+struct ReadSkipped {
+    name: String,
+    reason: String,
 }
 
 #[derive(Deserialize)]
@@ -240,6 +246,8 @@ fn ocr() -> config::Ocr {
                 ..field("exp", 40.0, "EXP ")
             },
         ],
+        // A demonstration runs on machines that do a hundred other things.
+        wait_ms: 500,
         ..config::Ocr::default()
     }
 }
@@ -441,7 +449,14 @@ impl Course {
                     .escape_debug()
             ),
             (None, true) => "  wrong label, not noticed".into(),
-            (None, false) if called == Print::Unread => "  print not read".into(),
+            (None, false) if called == Print::Unread => {
+                let why: Vec<_> = event
+                    .ocr_skipped
+                    .iter()
+                    .map(|skipped| format!("{} {}", skipped.name, skipped.reason))
+                    .collect();
+                format!("  print not read: {}", why.join(", "))
+            }
             (None, false) => String::new(),
         }
     }

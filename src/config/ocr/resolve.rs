@@ -46,14 +46,27 @@ impl Ocr {
                 "write 0 to 1",
             );
         }
-        if let Some(dir) = &self.models
-            && !dir.is_absolute()
-        {
+        if !(0.0..=1.0).contains(&self.canary_share) {
             problems.add(
-                "ocr.models",
-                format!("\"{}\" is no absolute path", dir.display()),
-                "write it from the root on, or leave it out for the models that are built in",
+                "ocr.canary-share",
+                format!("{} is no share", self.canary_share),
+                "write 0 to 1",
             );
+        }
+        for (key, dir) in [
+            ("ocr.models", &self.models),
+            ("ocr.fallback-models", &self.fallback_models),
+            ("ocr.canary-models", &self.canary_models),
+        ] {
+            if let Some(dir) = dir
+                && !dir.is_absolute()
+            {
+                problems.add(
+                    key,
+                    format!("\"{}\" is no absolute path", dir.display()),
+                    "write it from the root on, or leave it out",
+                );
+            }
         }
         if self.field.len() > MAX_FIELDS {
             problems.add(
@@ -87,6 +100,11 @@ impl Ocr {
         OcrPlan {
             wait: Duration::from_millis(self.wait_ms.into()),
             models: self.models.clone(),
+            fallback: self.fallback_models.clone(),
+            canary: self
+                .canary_models
+                .clone()
+                .map(|dir| (dir, self.canary_share)),
             queue: self.queue.clamp(1, MAX_QUEUE),
             strips: self.strips.clamp(1, MAX_STRIPS),
             timeout: Duration::from_millis(self.timeout_ms.into()),
@@ -335,6 +353,12 @@ mod tests {
             ("ocr.timeout-ms = 1".into(), 1, "ocr.timeout-ms"),
             ("ocr.sure = 1.5".into(), 1, "ocr.sure"),
             ("ocr.models = \"here\"".into(), 1, "ocr.models"),
+            (
+                "ocr.fallback-models = \"here\"".into(),
+                1,
+                "ocr.fallback-models",
+            ),
+            ("ocr.canary-share = 2".into(), 1, "ocr.canary-share"),
             (
                 "[[ocr.field]]\nbox = [0, 0, 9, 3]".into(),
                 1,

@@ -74,7 +74,11 @@ impl Entry {
     pub fn answered(&mut self, lines: Result<Vec<Line>, Skip>, sure: f32) {
         let anchor = self.asked.take().map(|(_, at)| at).unwrap_or_default();
         match lines {
-            Err(skip) => self.skip = Some(skip),
+            Err(skip) => {
+                self.skip = Some(skip);
+                // Another frame would fare no better: nobody waits for it.
+                self.done = matches!(skip, Skip::BreakerOpen | Skip::NoModels);
+            }
             Ok(lines) if lines.is_empty() => self.skip = Some(Skip::Illegible),
             Ok(lines) => {
                 let searched = matches!(self.spot, Spot::Within(_));

@@ -3,6 +3,7 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 
 use super::*;
@@ -45,6 +46,23 @@ impl TextEngine for Moody {
     }
 }
 
+/// Models that always say the same.
+struct Same(&'static str);
+
+impl TextEngine for Same {
+    fn line(&mut self, _: &Strip, _: &Wanted) -> Result<Option<Recognised>, String> {
+        Ok(Some(Recognised {
+            text: self.0.into(),
+            confidence: 0.8,
+            upside_down: true,
+        }))
+    }
+
+    fn area(&mut self, _: Luma<'_>, _: &Wanted) -> Result<Vec<Line>, String> {
+        Err("not asked here".into())
+    }
+}
+
 struct Bench {
     shared: Arc<Shared>,
     requests: SyncSender<TextRequest>,
@@ -78,13 +96,20 @@ impl Bench {
             hints: Mutex::new(Vec::new()),
             camera: Mutex::new(KeeperState::default()),
             results: Mutex::new(Vec::new()),
+            canary: Mutex::new(None),
             meters: Arc::new(Meters::default()),
         });
         let mood = Arc::new(Mutex::new(Mood::Reads));
         let loads = Arc::new(AtomicUsize::new(0));
         let load: TextLoader = {
             let (mood, loads) = (Arc::clone(&mood), Arc::clone(&loads));
-            Arc::new(move |_| {
+            Arc::new(move |plan: &OcrPlan| {
+                let dir = plan.models.as_deref().and_then(Path::file_name);
+                match dir.and_then(|name| name.to_str()) {
+                    Some("fallback") => return Ok(Box::new(Same("FROM THE FALLBACK"))),
+                    Some("canary") => return Ok(Box::new(Same("LOT 7A"))),
+                    _ => {}
+                }
                 loads.fetch_add(1, Ordering::Relaxed);
                 match loadable.load(Ordering::Relaxed) {
                     true => Ok(Box::new(Moody(Arc::clone(&mood)))),
@@ -257,5 +282,76 @@ fn where_no_text_is_wanted_nothing_is_loaded() {
     assert_eq!(bench.read(1), Err(Skip::NoModels));
     assert_eq!(bench.loads.load(Ordering::Relaxed), 0);
     assert!(!bench.shared.meters.text.is_down());
+    bench.end();
+}
+
+#[test]
+fn the_fallback_reads_while_the_breaker_is_open_and_only_then() {
+    let config = format!("ocr.fallback-models = \"/models/fallback\"\n{CONFIG}");
+    let mut bench = Bench::new(&config, Arc::new(AtomicBool::new(true)));
+    bench.feel(Mood::Fails);
+    for _ in 0..5 {
+        assert_eq!(bench.read(1), Err(Skip::Failed));
+    }
+    // It is loaded beside the work: until then there is nothing to read with.
+    let mut lines = bench.read(2);
+    while lines == Err(Skip::BreakerOpen) {
+        std::thread::yield_now();
+        lines = bench.read(2);
+    }
+    let lines = lines.expect("read");
+    assert_eq!(lines[0].text, "FROM THE FALLBACK");
+    // It read the strip upside down: the corners tell from where it is read.
+    assert_eq!(lines[0].corners.0[0], Point::new(150.0, 40.0));
+    bench.feel(Mood::Reads);
+    assert_eq!(bench.read(62).expect("the probe")[0].text, "LOT 7A");
+    bench.end();
+}
+
+#[test]
+fn a_canary_reads_a_share_in_the_shadow_until_it_is_promoted_or_dropped() {
+    let config =
+        format!("ocr.canary-models = \"/models/canary\"\nocr.canary-share = 0.5\n{CONFIG}");
+    let mut bench = Bench::new(&config, Arc::new(AtomicBool::new(true)));
+    let meters = Arc::clone(&bench.shared.meters);
+    while meters.text.canary_lines.get() < 3 {
+        assert_eq!(
+            bench.read(1).expect("read")[0].confidence,
+            0.9,
+            "the stable ones"
+        );
+    }
+    assert_eq!(meters.text.canary_alike.get(), 3, "it says the same");
+    let before = meters.text.canary_lines.get();
+    for _ in 0..10 {
+        bench.read(1).expect("read");
+    }
+    assert_eq!(
+        meters.text.canary_lines.get(),
+        before + 5,
+        "half of the lines"
+    );
+
+    let order = |bench: &mut Bench, order: CanaryOrder| {
+        let (reply, told) = sync_channel(1);
+        *lock(&bench.shared.canary) = Some((order, reply));
+        bench.read(2).expect("read");
+        bench.read(2).expect("read");
+        told.recv().expect("a reply")
+    };
+    let reply = order(&mut bench, CanaryOrder::Promote);
+    assert!(
+        reply.ok && reply.detail.contains("lines were told alike"),
+        "{reply:?}"
+    );
+    assert_eq!(
+        bench.read(3).expect("read")[0].confidence,
+        0.8,
+        "the canary reads"
+    );
+    assert!(
+        !order(&mut bench, CanaryOrder::Drop).ok,
+        "there is none any more"
+    );
     bench.end();
 }
