@@ -6,7 +6,8 @@
 pub(super) fn of(ln: f64, share: f32, length: usize) -> f32 {
     let each = (ln / length.max(1) as f64) as f32;
     let share = share.clamp(0.0, 1.0);
-    let score = BIAS + BY_TEXT * (ln as f32).max(-40.0) + BY_CHARACTER * each.max(-10.0) + BY_SHARE * share;
+    let score =
+        BIAS + BY_TEXT * (ln as f32).max(-40.0) + BY_CHARACTER * each.max(-10.0) + BY_SHARE * share;
     1.0 / (1.0 + (-score).exp())
 }
 

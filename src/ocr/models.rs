@@ -75,7 +75,11 @@ impl Models {
         };
         Self {
             detect: file("detect", include_bytes!("../../models/detect.onnx"), 0),
-            recognise: file("recognise", include_bytes!("../../models/recognise.onnx"), 6906),
+            recognise: file(
+                "recognise",
+                include_bytes!("../../models/recognise.onnx"),
+                6906,
+            ),
             recognise_ascii: file(
                 "recognise_ascii",
                 include_bytes!("../../models/recognise_ascii.onnx"),
@@ -121,15 +125,24 @@ impl Entry {
         let manifest = dir.join(MANIFEST).display().to_string();
         // A manifest names its neighbours, not files anywhere.
         if Path::new(&self.file).components().count() != 1 || self.file.starts_with("..") {
-            let what = format!("names the file {:?}; expected a name without a folder", self.file);
+            let what = format!(
+                "names the file {:?}; expected a name without a folder",
+                self.file
+            );
             return Err(ModelError::new(manifest, what));
         }
         if self.input != shape {
-            let what = format!("gives {} the input {:?}, expected {shape:?}", self.file, self.input);
+            let what = format!(
+                "gives {} the input {:?}, expected {shape:?}",
+                self.file, self.input
+            );
             return Err(ModelError::new(manifest, what));
         }
         if reads && !(2..=65_536).contains(&self.characters) {
-            let what = format!("gives {} {} characters, expected 2 to 65536", self.file, self.characters);
+            let what = format!(
+                "gives {} {} characters, expected 2 to 65536",
+                self.file, self.characters
+            );
             return Err(ModelError::new(manifest, what));
         }
         let path = dir.join(&self.file);
@@ -150,7 +163,10 @@ impl Entry {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// The whole file, if it is not larger than `most` bytes.
@@ -160,7 +176,9 @@ fn read(path: &Path, most: u64) -> Result<Vec<u8>, ModelError> {
     let file = File::open(path).map_err(failed)?;
     let mut bytes = Vec::new();
     // One byte more tells a file that is too large, also one that grows meanwhile.
-    file.take(most + 1).read_to_end(&mut bytes).map_err(failed)?;
+    file.take(most + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
     if bytes.len() as u64 > most {
         let what = format!("is too large, expected at most {most} bytes");
         return Err(ModelError::new(name, what));
@@ -176,7 +194,12 @@ mod tests {
     fn folder() -> tempfile::TempDir {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
-        for name in [MANIFEST, "detect.onnx", "recognise.onnx", "recognise_ascii.onnx"] {
+        for name in [
+            MANIFEST,
+            "detect.onnx",
+            "recognise.onnx",
+            "recognise_ascii.onnx",
+        ] {
             fs::copy(models.join(name), folder.path().join(name)).expect("copies");
         }
         folder
@@ -220,11 +243,18 @@ mod tests {
         let mut bytes = fs::read(&path).expect("reads");
         bytes[1000] ^= 1;
         fs::write(&path, &bytes).expect("writes");
-        let error = Models::open(folder.path()).expect_err("one bit").to_string();
-        assert!(error.contains("recognise.onnx") && error.contains("sha256"), "{error}");
+        let error = Models::open(folder.path())
+            .expect_err("one bit")
+            .to_string();
+        assert!(
+            error.contains("recognise.onnx") && error.contains("sha256"),
+            "{error}"
+        );
         let file = File::options().write(true).open(&path).expect("opens");
         file.set_len(MOST_BYTES + 1).expect("grows");
-        let error = Models::open(folder.path()).expect_err("too large").to_string();
+        let error = Models::open(folder.path())
+            .expect_err("too large")
+            .to_string();
         assert!(error.contains("too large"), "{error}");
         fs::remove_file(folder.path().join(MANIFEST)).expect("removes");
         assert!(Models::open(folder.path()).is_err());

@@ -69,9 +69,23 @@ pub(super) fn characters(file: &ModelFile) -> Result<Vec<char>, ModelError> {
     let text = model
         .properties
         .get(CHARACTERS)
-        .and_then(|text| text.as_plain_ram()?.as_slice::<String>().ok()?.first().cloned())
-        .ok_or_else(|| ModelError::new(&file.name, "names no characters in its metadata, expected `character`"))?;
-    let characters: Vec<char> = text.split('\n').filter_map(|line| line.chars().next()).collect();
+        .and_then(|text| {
+            text.as_plain_ram()?
+                .as_slice::<String>()
+                .ok()?
+                .first()
+                .cloned()
+        })
+        .ok_or_else(|| {
+            ModelError::new(
+                &file.name,
+                "names no characters in its metadata, expected `character`",
+            )
+        })?;
+    let characters: Vec<char> = text
+        .split('\n')
+        .filter_map(|line| line.chars().next())
+        .collect();
     if characters.len() + 2 != file.characters {
         let what = format!(
             "names {} characters, expected {}",
@@ -92,5 +106,8 @@ fn parse(file: &ModelFile) -> TractResult<InferenceModel> {
 }
 
 fn wrong(file: &ModelFile, error: &TractError) -> ModelError {
-    ModelError::new(&file.name, format!("is no model that can be run: {error:#}"))
+    ModelError::new(
+        &file.name,
+        format!("is no model that can be run: {error:#}"),
+    )
 }

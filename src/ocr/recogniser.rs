@@ -109,11 +109,13 @@ impl Recogniser {
             start = end;
         }
         let said = Output::new(output, &reading.alphabet);
-        Ok(decode(said, &columns, &ink, wanted).map(|(text, confidence)| Recognised {
-            text,
-            confidence,
-            upside_down,
-        }))
+        Ok(
+            decode(said, &columns, &ink, wanted).map(|(text, confidence)| Recognised {
+                text,
+                confidence,
+                upside_down,
+            }),
+        )
     }
 }
 
@@ -222,7 +224,12 @@ fn fill(planes: &mut Vec<f32>, strip: &Strip, squeezed: usize, bucket: usize) {
 }
 
 /// The text and its confidence.
-fn decode(said: Output<'_>, columns: &[usize], ink: &Ink, wanted: &Wanted) -> Option<(String, f32)> {
+fn decode(
+    said: Output<'_>,
+    columns: &[usize],
+    ink: &Ink,
+    wanted: &Wanted,
+) -> Option<(String, f32)> {
     let Decoded { signs, share } = match &wanted.pattern {
         None => ctc::greedy(said, wanted.characters),
         Some(pattern) => ctc::constrained(said, wanted.characters, &pattern.spaceless)?,

@@ -57,7 +57,10 @@ fn pitch(peaks: &[usize]) -> Option<f32> {
     if peaks.len() < 6 {
         return None;
     }
-    let mut distances: Vec<f32> = peaks.windows(2).map(|pair| (pair[1] - pair[0]) as f32).collect();
+    let mut distances: Vec<f32> = peaks
+        .windows(2)
+        .map(|pair| (pair[1] - pair[0]) as f32)
+        .collect();
     distances.sort_unstable_by(f32::total_cmp);
     let pitch = distances[distances.len() * 2 / 5].max(1.0);
     // The network's steps are 8 columns: places are known to half a step at best.
@@ -87,7 +90,11 @@ pub(super) fn fitted(text: &[char], odds: &[f32], whole: &Automaton) -> Option<S
     // before and the spaces in between.
     type Reached = Vec<(State, f32, usize, usize)>;
     let with_spaces = |reached: &Reached, odds: f32| -> Reached {
-        let mut all: Reached = reached.iter().enumerate().map(|(from, &(state, sum, ..))| (state, sum, from, 0)).collect();
+        let mut all: Reached = reached
+            .iter()
+            .enumerate()
+            .map(|(from, &(state, sum, ..))| (state, sum, from, 0))
+            .collect();
         let mut at = 0;
         while at < all.len() {
             let (state, sum, from, spaces) = all[at];
@@ -155,7 +162,11 @@ mod tests {
 
     fn fit(text: &str, odds: &[f32], pattern: &str) -> Option<String> {
         let text: Vec<char> = text.chars().collect();
-        fitted(&text, odds, &Pattern::parse(pattern).expect("compiles").whole)
+        fitted(
+            &text,
+            odds,
+            &Pattern::parse(pattern).expect("compiles").whole,
+        )
     }
 
     #[test]

@@ -26,9 +26,7 @@ pub(crate) fn align(output: Output<'_>, signs: &[Sign]) -> Option<Aligned> {
     };
     // From the state before the last one only to another character.
     let leaps = |state: usize| {
-        state % 2 == 1
-            && state >= 3
-            && signs[state / 2].character != signs[state / 2 - 1].character
+        state % 2 == 1 && state >= 3 && signs[state / 2].character != signs[state / 2 - 1].character
     };
     let mut sums = vec![0.0; states];
     let mut best = vec![f64::NEG_INFINITY; states];

@@ -74,10 +74,13 @@ pub(crate) fn constrained(
         for &(index, weight) in &beam {
             let prefix = prefixes[index as usize];
             next.entry(index).or_default().blank += weight.sum() * f64::from(blank);
-            let last = prefix.by.map(|(state, at)| &moves[&state][at as usize].sign);
+            let last = prefix
+                .by
+                .map(|(state, at)| &moves[&state][at as usize].sign);
             let last_character = last.map(|sign| sign.character);
             if let Some(sign) = last {
-                next.entry(index).or_default().last += weight.last * f64::from(sign.at(output, step));
+                next.entry(index).or_default().last +=
+                    weight.last * f64::from(sign.at(output, step));
             }
             if blank >= BLANK {
                 continue;
@@ -162,12 +165,7 @@ fn candidates(output: Output<'_>, characters: Characters) -> Vec<char> {
 }
 
 /// Where `state` goes.
-fn ways(
-    output: Output<'_>,
-    automaton: &Automaton,
-    state: State,
-    candidates: &[char],
-) -> Vec<Move> {
+fn ways(output: Output<'_>, automaton: &Automaton, state: State, candidates: &[char]) -> Vec<Move> {
     let allowed = |character| automaton.step(state, character).is_some();
     candidates
         .iter()

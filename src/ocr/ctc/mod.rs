@@ -29,7 +29,9 @@ impl Alphabet {
     /// The characters of classes 1 and on; the last is the space.
     pub(super) fn new(characters: impl IntoIterator<Item = char>) -> Self {
         let characters: Vec<char> = std::iter::once('\0').chain(characters).collect();
-        let classes = (1..characters.len()).map(|class| (characters[class], class)).collect();
+        let classes = (1..characters.len())
+            .map(|class| (characters[class], class))
+            .collect();
         Self {
             characters,
             classes,
@@ -117,7 +119,10 @@ impl Sign {
 
     fn at(&self, output: Output<'_>, step: usize) -> f32 {
         let row = output.row(step);
-        self.parts.iter().map(|&(class, weight)| row[class] * weight).sum()
+        self.parts
+            .iter()
+            .map(|&(class, weight)| row[class] * weight)
+            .sum()
     }
 }
 

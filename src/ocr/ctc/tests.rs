@@ -17,7 +17,11 @@ fn brute(values: &[f32], alphabet: &Alphabet) -> HashMap<String, f64> {
             path /= classes;
             weight *= f64::from(values[step * classes + class]);
             // The space counts as blank.
-            let now = if alphabet.character(class) == ' ' { 0 } else { class };
+            let now = if alphabet.character(class) == ' ' {
+                0
+            } else {
+                class
+            };
             if now != 0 && now != last {
                 text.push(alphabet.character(now));
             }
@@ -109,7 +113,11 @@ fn a_pattern_decides_between_what_looks_alike() {
     let values = spoken("2O26-Ol", &alphabet);
     let output = Output::new(&values, &alphabet);
     let text = |characters| -> String {
-        greedy(output, characters).signs.iter().map(|sign| sign.character).collect()
+        greedy(output, characters)
+            .signs
+            .iter()
+            .map(|sign| sign.character)
+            .collect()
     };
     assert_eq!(text(Characters::Digits), "2026-01");
     assert_eq!(text(Characters::Ascii), "2O26-Ol");
