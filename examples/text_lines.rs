@@ -39,7 +39,11 @@ fn run(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
     for characters in [Characters::Ascii, Characters::Full] {
         let start = Instant::now();
         recogniser.warm(characters)?;
-        eprintln!("{}: all widths in {:.0} ms", characters.name(), start.elapsed().as_secs_f64() * 1e3);
+        eprintln!(
+            "{}: all widths in {:.0} ms",
+            characters.name(),
+            start.elapsed().as_secs_f64() * 1e3
+        );
     }
     eprintln!("loaded in {:.0} ms", loaded.as_secs_f64() * 1e3);
     for row in std::fs::read_to_string(manifest)?.lines() {
@@ -76,7 +80,10 @@ fn run(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    for line in status.lines().filter(|line| line.starts_with("VmHWM") || line.starts_with("VmRSS")) {
+    for line in status
+        .lines()
+        .filter(|line| line.starts_with("VmHWM") || line.starts_with("VmRSS"))
+    {
         eprintln!("{line}");
     }
     Ok(())

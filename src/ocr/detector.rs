@@ -89,6 +89,20 @@ impl Detector {
         self.look(luma, skip, true, lines)
     }
 
+    /// What the network says of a picture that has one of its sizes (320 × 192, 640 ×
+    /// 416 …): the probability of text at each pixel. For comparing it with other
+    /// runtimes.
+    pub fn probabilities(&mut self, luma: Luma<'_>) -> Result<Vec<f32>, Error> {
+        let (width, height) = (luma.width(), luma.height());
+        let (wide, high) = (bucket(width, &WIDTHS), bucket(height, &HEIGHTS));
+        let mut planes = Vec::new();
+        fill(&mut planes, luma, wide, high);
+        let net = self
+            .net(high, wide)
+            .map_err(|error| Error(error.to_string()))?;
+        net.run(&planes, &[1, 1, high, wide], <[f32]>::to_vec)
+    }
+
     fn look(
         &mut self,
         luma: Luma<'_>,
