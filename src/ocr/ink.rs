@@ -4,12 +4,27 @@ use super::{HEIGHT, Strip};
 
 /// Least distance of ink from the background, in grey levels: below it a strip is
 /// blank (the noise of a dark picture is of this size).
-const LEAST_CONTRAST: u32 = 14;
+const LEAST_CONTRAST: i32 = 14;
 /// What counts as ink, in percent of the darkest ink's distance from the
 /// background: soft rims of letters do not.
-const INK: u32 = 40;
+const INK: i32 = 40;
+/// … and at least so much of the whole strip's contrast, in percent.
+const LEAST_INK: i32 = 18;
+/// Columns that have one background, with two such blocks on either side.
+const BLOCK: usize = 24;
 /// Columns left blank beside the text where a strip is trimmed.
 const MARGIN: usize = 6;
+
+/// The grey value below which `percent` of the pixels lie.
+fn quantile(histogram: &[u32; 256], percent: u32) -> i32 {
+    let all: u32 = histogram.iter().sum();
+    let mut sum = 0;
+    let at = histogram.iter().position(|n| {
+        sum += n;
+        u64::from(sum) * 100 > u64::from(all) * u64::from(percent)
+    });
+    at.unwrap_or(255) as i32
+}
 
 /// The ink of a strip.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,41 +39,52 @@ impl Ink {
     /// `None` if the strip is blank.
     pub(super) fn of(strip: &Strip) -> Option<Self> {
         let luma = strip.luma();
-        let count = strip.width() * HEIGHT;
-        let mut histogram = [0usize; 256];
+        let mut whole = [0u32; 256];
+        let blocks = strip.width().div_ceil(BLOCK);
+        let mut histograms = vec![[0u32; 256]; blocks];
         for y in 0..luma.height() {
-            for &grey in luma.row(y) {
-                histogram[usize::from(grey)] += 1;
+            for (pixels, histogram) in luma.row(y).chunks(BLOCK).zip(&mut histograms) {
+                for &grey in pixels {
+                    histogram[usize::from(grey)] += 1;
+                    whole[usize::from(grey)] += 1;
+                }
             }
         }
-        let quantile = |share: usize| {
-            let mut sum = 0;
-            histogram.iter().position(|n| {
-                sum += n;
-                sum * 100 > count * share
-            })
-        };
-        // Letters cover less than half of a line: the median is background.
-        let background = quantile(50)? as i32;
-        let (dark, light) = (quantile(2)? as i32, quantile(98)? as i32);
-        let contrast = (background - dark).max(light - background);
-        if contrast < LEAST_CONTRAST as i32 {
+        let middle = quantile(&whole, 50);
+        let (dark, light) = (quantile(&whole, 2), quantile(&whole, 98));
+        let contrast = (middle - dark).max(light - middle);
+        if contrast < LEAST_CONTRAST {
             return None;
         }
+        // Letters cover less than half of a line, so the median is background.
         // Light letters on dark ground are ink as well.
-        let sign = if background - dark >= light - background {
+        let sign = if middle - dark >= light - middle {
             1
         } else {
             -1
         };
-        let threshold = contrast * INK as i32 / 100;
         let mut columns = vec![0u16; strip.width()];
         let mut rows = [0usize; HEIGHT];
-        for (y, in_row) in rows.iter_mut().enumerate() {
-            for (column, &grey) in columns.iter_mut().zip(luma.row(y)) {
-                if (background - i32::from(grey)) * sign >= threshold {
-                    *column += 1;
-                    *in_row += 1;
+        for block in 0..blocks {
+            // Glare and shadows change the background along the line.
+            let mut around = [0u32; 256];
+            for near in &histograms[block.saturating_sub(2)..(block + 3).min(blocks)] {
+                around.iter_mut().zip(near).for_each(|(sum, n)| *sum += n);
+            }
+            let (background, ink) = match sign {
+                1 => (quantile(&around, 65), quantile(&around, 2)),
+                _ => (quantile(&around, 35), quantile(&around, 98)),
+            };
+            let least = contrast * LEAST_INK / 100;
+            let threshold = ((background - ink).abs() * INK / 100).max(least);
+            let (from, to) = (block * BLOCK, ((block + 1) * BLOCK).min(strip.width()));
+            for (y, in_row) in rows.iter_mut().enumerate() {
+                let pixels = &luma.row(y)[from..to];
+                for (column, &grey) in columns[from..to].iter_mut().zip(pixels) {
+                    if (background - i32::from(grey)) * sign >= threshold {
+                        *column += 1;
+                        *in_row += 1;
+                    }
                 }
             }
         }

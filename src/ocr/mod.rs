@@ -12,9 +12,13 @@
 //! there in every build; what runs the models needs the feature `ocr`.
 
 #[cfg(feature = "ocr")]
+mod boxes;
+#[cfg(feature = "ocr")]
 mod confidence;
 #[cfg(feature = "ocr")]
 mod ctc;
+#[cfg(feature = "ocr")]
+mod detector;
 #[cfg(feature = "ocr")]
 mod error;
 #[cfg(feature = "ocr")]
@@ -25,7 +29,11 @@ mod models;
 mod net;
 mod pattern;
 #[cfg(feature = "ocr")]
+mod reader;
+#[cfg(feature = "ocr")]
 mod recogniser;
+#[cfg(feature = "ocr")]
+mod relief;
 #[cfg(feature = "ocr")]
 mod spaces;
 mod strip;
@@ -33,8 +41,10 @@ mod wanted;
 
 #[cfg(feature = "ocr")]
 pub use {
+    detector::Detector,
     error::{Error, ModelError},
     models::Models,
+    reader::TextReader,
     recogniser::Recogniser,
 };
 

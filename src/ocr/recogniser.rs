@@ -7,6 +7,8 @@ use super::ink::Ink;
 use super::models::{ModelFile, Models};
 use super::net::{self, Net};
 use super::{Characters, Error, HEIGHT, ModelError, Recognised, Strip, Wanted, confidence, spaces};
+use crate::frame::Luma;
+use crate::geometry::{Point, Quad};
 
 /// Widths that networks are built for. A line costs what its bucket costs.
 const WIDTHS: [usize; 3] = [160, 320, 640];
@@ -72,6 +74,28 @@ impl Recogniser {
             }
         }
         Ok(best.filter(|best| best.confidence >= LEGIBLE))
+    }
+
+    /// What the network says of a picture of 48 rows and at most 640 columns: for
+    /// each step a row of probabilities, the blank's first. For comparing it with
+    /// other runtimes.
+    pub fn probabilities(
+        &mut self,
+        luma: Luma<'_>,
+        characters: Characters,
+    ) -> Result<Vec<f32>, Error> {
+        let (right, bottom) = (luma.width() as f32, luma.height() as f32);
+        let corners = [(0.0, 0.0), (right, 0.0), (right, bottom), (0.0, bottom)];
+        let corners = Quad(corners.map(|(x, y)| Point::new(x, y)));
+        let mut output = Vec::new();
+        if let Some(strip) = Strip::cut(luma, &corners) {
+            let reading = match characters {
+                Characters::Digits | Characters::Ascii => &mut self.ascii,
+                Characters::Full => &mut self.full,
+            };
+            reading.run(&strip, &mut self.planes, &mut output)?;
+        }
+        Ok(output)
     }
 
     fn one_way(
@@ -250,5 +274,5 @@ fn decode(
         Some(pattern) => spaces::fitted(&text, &odds, &pattern.whole)?,
         None => spaces::spaced(&text, &odds),
     };
-    Some((spaced, confidence::of(aligned.ln, share, text.len())))
+    Some((spaced, confidence::of(aligned.ln, share)))
 }

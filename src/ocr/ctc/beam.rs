@@ -141,7 +141,7 @@ pub(crate) fn constrained(
     signs.reverse();
     Some(Decoded {
         signs,
-        share: (weight.sum() / whole) as f32,
+        share: Some((weight.sum() / whole) as f32),
     })
 }
 

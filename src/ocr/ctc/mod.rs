@@ -130,8 +130,8 @@ impl Sign {
 #[derive(Clone, Debug)]
 pub(super) struct Decoded {
     pub(super) signs: Vec<Sign>,
-    /// Its share among the texts that were weighed, 0 to 1.
-    pub(super) share: f32,
+    /// With a pattern its share among the texts that fit, 0 to 1.
+    pub(super) share: Option<f32>,
 }
 
 /// The best path, made of what `characters` hold. May be empty.
@@ -185,7 +185,7 @@ pub(super) fn greedy(output: Output<'_>, characters: Characters) -> Decoded {
     }
     Decoded {
         signs: found,
-        share: 1.0,
+        share: None,
     }
 }
 

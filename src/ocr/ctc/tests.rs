@@ -43,7 +43,7 @@ fn softmax(raw: &[f32], classes: usize) -> Vec<f32> {
 
 proptest! {
     #[test]
-    fn the_beam_and_the_alignment_agree_with_all_paths(raw in prop::collection::vec(0.01f32..1.0, 20..=20)) {
+    fn the_beam_and_the_alignment_agree_with_all_paths(raw in prop::collection::vec(0.01f32..1.0, 16..=16)) {
         // None of these is taken for another.
         let alphabet = Alphabet::new("ae ".chars());
         let values = softmax(&raw, 4);
@@ -62,7 +62,7 @@ proptest! {
             let found = found.expect("some text fits");
             let text: String = found.signs.iter().map(|sign| sign.character).collect();
             prop_assert!((texts[&text] - best).abs() < 1e-6, "{expression} {text}");
-            prop_assert!((f64::from(found.share) - best / whole).abs() < 1e-3);
+            prop_assert!((f64::from(found.share.expect("a pattern")) - best / whole).abs() < 1e-3);
             let aligned = align(output, &found.signs).expect("it was found");
             prop_assert!((aligned.ln.exp() - texts[&text]).abs() < 1e-6);
             prop_assert!(aligned.peaks.windows(2).all(|pair| pair[0] < pair[1]));
@@ -99,7 +99,7 @@ fn a_pattern_decides_between_what_looks_alike() {
     for (seen, expression, meant) in [
         ("LO7I234", "LOT[0-9]{4}", "LOT1234"),
         ("2O26O1I5", r"\d{8}", "20260115"),
-        ("ab0c", "[A-Za-z]{4}", "aboc"),
+        ("ab0c", "[a-z]{4}", "aboc"),
         ("5O", "[A-Z][0-9]", "S0"),
         ("vxs", "[A-Z]{3}", "VXS"),
     ] {
