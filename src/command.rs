@@ -12,6 +12,10 @@ pub enum Command {
     Snapshot,
     /// Read the configuration file again.
     Reload,
+    /// Let the canary models for text read from now on.
+    Promote,
+    /// Take the canary models for text away.
+    DropCanary,
     /// Change one tuning key (a whitelist, see the configuration), as TOML would
     /// write key and value.
     Set {

@@ -60,6 +60,42 @@ pub struct ItemMeters {
     pub failed: Meter,
 }
 
+/// Counters of the text stage.
+#[derive(Debug, Default)]
+pub struct TextMeters {
+    /// Whether text is to be read at all: 1 or 0.
+    pub wanted: Meter,
+    /// Whether there are models to read it: 1 or 0.
+    pub loaded: Meter,
+    /// Whether the models could not be loaded: 1 or 0.
+    pub unloadable: Meter,
+    /// Lines and parts of pictures given to the models.
+    pub asked: Meter,
+    /// Lines that were read.
+    pub lines: Meter,
+    /// Requests for which the queue had no room, or that had waited too long.
+    pub dropped: Meter,
+    /// Fields that events were published without.
+    pub skipped: Meter,
+    /// Failures of the models: errors, panics, too long a time.
+    pub failures: Meter,
+    /// Whether the models are left alone after failures in a row: 1 or 0.
+    pub breaker_open: Meter,
+    /// Lines that the canary read beside the stable models.
+    pub canary_lines: Meter,
+    /// Of them, told alike.
+    pub canary_alike: Meter,
+    /// Time for one request.
+    pub time: Histogram,
+}
+
+impl TextMeters {
+    /// Is text wanted that cannot be read now?
+    pub fn is_down(&self) -> bool {
+        self.wanted.get() == 1 && (self.unloadable.get() == 1 || self.breaker_open.get() == 1)
+    }
+}
+
 /// Counters of the publishing stage.
 #[derive(Debug, Default)]
 pub struct PublishMeters {
@@ -90,6 +126,8 @@ pub struct Meters {
     pub vision: VisionMeters,
     /// Items.
     pub item: ItemMeters,
+    /// Text.
+    pub text: TextMeters,
     /// Publishing.
     pub publish: PublishMeters,
 }

@@ -75,7 +75,19 @@ fn schema() -> Value {
                 },
                 "additionalProperties": false
             }},
-            "ocr": {"type": "array", "maxItems": 0},
+            "ocr": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "additionalProperties": false,
+                    "required": ["text", "conf", "box"],
+                    "properties": {
+                        "text": {"type": "string", "minLength": 1},
+                        "conf": {"type": "number", "minimum": 0, "maximum": 1},
+                        "box": {"type": "array", "items": point, "minItems": 4, "maxItems": 4}
+                    }
+                }
+            },
             "failure": {
                 "type": ["object", "null"],
                 "required": ["reason", "detail"],

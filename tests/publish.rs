@@ -12,6 +12,8 @@ use std::time::Duration;
 use beltscan::command::{Command as Asked, Reply};
 use beltscan::config::MqttVersion::{self, V5, V311};
 use beltscan::config::TlsPlan;
+use beltscan::item::text::{EventText, ItemText, Skip, SkippedText};
+use beltscan::item::{Mismatch, Verdict};
 use beltscan::publish::{Alert, Severity};
 use serde_json::Value;
 use support::mosquitto::Mosquitto;
@@ -710,6 +712,8 @@ fn every_message_fits_its_schema() {
         "read_rate": 0.857, "fps": 59.9, "frames": 1800, "dropped": 2, "codes": 300,
         "p50_ms": 3.2, "p99_ms": null, "outbox_events": 0, "outbox_bytes": 0, "given_up": 0,
         "dead_letters": 0, "temperature_c": 48.5, "memory_mb": 31.25, "governor_level": 0,
+        "text_lines": 12, "text_skipped": 1, "text_dropped": 0, "text_failures": 0,
+        "text_p99_ms": null,
     }));
     let mut gs1 = read("0109506000134352");
     let code = &mut gs1.codes[0];
@@ -718,6 +722,30 @@ fn every_message_fits_its_schema() {
         index: 0,
         total: 2,
         parity: 17,
+    });
+    gs1.text = ItemText {
+        texts: vec![EventText {
+            name: "lot".into(),
+            text: "7A 204".into(),
+            confidence: 0.98,
+            corners: gs1.codes[0].corners,
+            code: Some(0),
+        }],
+        skipped: vec![SkippedText {
+            name: "exp".into(),
+            reason: Skip::OutOfView,
+        }],
+    };
+    gs1.verdict = Some(Verdict {
+        pass: false,
+        rule: Some("expiry".into()),
+        detail: Some("the field lot says \"7A 204\", and (10) of the code is \"7A205\"".into()),
+        mismatch: Some(Mismatch {
+            field: "lot".into(),
+            printed: "7A 204".into(),
+            ai: "10".into(),
+            encoded: Some("7A205".into()),
+        }),
     });
     let mut binary = read("");
     (binary.codes[0].text, binary.codes[0].bytes) = (None, Some(vec![0xff, 0xfe]));

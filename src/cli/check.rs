@@ -12,8 +12,8 @@ use serde::Serialize;
 
 use super::EXIT_CONFIG;
 use crate::config::{
-    Config, Decide, Focus, LogFormat, MemoryPart, Motion, MqttVersion, Plan, Problem, SourcePlan,
-    TriggerMode,
+    Config, Decide, FieldPlace, Focus, LogFormat, MemoryPart, Motion, MqttVersion, Plan, Problem,
+    SourcePlan, TriggerMode,
 };
 
 /// Checks a configuration and prints what would be done with it.
@@ -195,6 +195,7 @@ fn sections(plan: &Plan) -> Vec<(&'static str, String)> {
         ("belt", belt(plan)),
         ("read", read(plan)),
         ("item", item(plan)),
+        ("ocr", ocr(plan)),
         ("rules", rules(plan)),
         ("noread", noread(plan)),
         ("mqtt", mqtt(plan)),
@@ -332,6 +333,43 @@ fn item(plan: &Plan) -> String {
         "{trigger}; {grouped}; {decided}, {} frames must agree; out of sight for at most {} ms",
         item.confirm_frames,
         item.lost.as_millis()
+    )
+}
+
+fn ocr(plan: &Plan) -> String {
+    let ocr = &plan.ocr;
+    if ocr.fields.is_empty() {
+        return "no text is read".into();
+    }
+    let fields: Vec<_> = ocr
+        .fields
+        .iter()
+        .map(|field| match &field.place {
+            FieldPlace::Code { .. } => format!("{} beside codes", field.name),
+            FieldPlace::Region(_) => format!("{} at a place of the picture", field.name),
+            FieldPlace::Search(_) => format!("{} wherever it is", field.name),
+        })
+        .collect();
+    let asked = plan
+        .rules
+        .iter()
+        .filter(|rule| rule.field.is_some())
+        .count();
+    let waits = match asked {
+        0 => "no rule asks for it, no event waits".to_owned(),
+        _ => format!(
+            "asked for by {asked} of the rules, events wait at most {} ms",
+            ocr.wait.as_millis()
+        ),
+    };
+    let models = match &ocr.models {
+        Some(dir) => format!("models in {}", dir.display()),
+        None => "models built in".to_owned(),
+    };
+    format!(
+        "{}; {waits}; at most {} lines wait; {models}",
+        fields.join(", "),
+        ocr.queue
     )
 }
 

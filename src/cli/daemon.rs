@@ -15,7 +15,7 @@ use crate::camera::Keeper;
 use crate::clock;
 use crate::command::{Command, Reply, Request};
 use crate::config::{Config, Plan, Problems};
-use crate::pipeline::{Parts, Pipeline};
+use crate::pipeline::{self, Parts, Pipeline};
 use crate::publish::{Alert, PublishError, Publisher, Setup, Severity};
 use crate::service::signals::Signal;
 use crate::service::{Health, Monitor, Notifier, Watchdog};
@@ -119,6 +119,7 @@ impl Daemon {
                 events: publisher.sender(),
                 published: publisher.recent(),
                 keeper: start.keeper,
+                text: pipeline::text_models(),
             },
         )
         .map_err(StartError::Thread)?;
@@ -256,6 +257,11 @@ impl Daemon {
                 ended()
             }
             Command::Reload => self.reload(),
+            Command::Promote | Command::DropCanary => {
+                let promote = request.command == Command::Promote;
+                self.pipeline.canary(promote, request.reply.clone());
+                return;
+            }
             Command::Set { key, value } => self.set(&key, value),
         };
         // Whoever asked may have gone.
@@ -317,6 +323,7 @@ impl Daemon {
                 plan.service.state_dir == self.plan.service.state_dir,
             ),
             ("read.threads", plan.read.threads == self.plan.read.threads),
+            ("ocr.queue", plan.ocr.queue == self.plan.ocr.queue),
         ] {
             if !same {
                 restart.push(section);

@@ -77,6 +77,11 @@ pub struct BeltSource {
     /// is started again finds the belt where it has got to. 0: it starts with
     /// the daemon.
     pub started_unix_ms: u64,
+    /// Labels with a GS1 code of GTIN, expiry and lot, and expiry and lot printed
+    /// below it.
+    pub print: bool,
+    /// One of so many such labels is printed wrong; 0: none.
+    pub misprint_every: u64,
 }
 
 /// Pixel formats of V4L2 sources.
@@ -179,6 +184,8 @@ impl Default for BeltSource {
             items: 0,
             real_time: true,
             started_unix_ms: 0,
+            print: false,
+            misprint_every: 0,
         }
     }
 }

@@ -3,6 +3,8 @@
 
 mod resolve;
 
+pub(super) use resolve::whole;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -122,6 +124,23 @@ pub struct Rule {
     pub expected_file: Option<PathBuf>,
     /// The texts that may come.
     pub expected: Vec<String>,
+    /// It asks of the text of this field, not of the codes.
+    pub field: Option<String>,
+    /// The field equals this GS1 element of the codes.
+    pub equals_ai: Option<String>,
+    /// What becomes of an item on which the field was not read.
+    pub if_missing: IfMissing,
+}
+
+/// Whether a rule holds where its field was not read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IfMissing {
+    /// It does not.
+    #[default]
+    Fail,
+    /// It does.
+    Pass,
 }
 
 /// A set of texts that may come.
@@ -142,6 +161,21 @@ pub struct RulePlan {
     pub gs1: bool,
     /// The set, if there is one.
     pub expected: Option<Expected>,
+    /// It asks of this field of text; `None`: of the codes.
+    pub field: Option<FieldRule>,
+}
+
+/// What a rule asks of a field of text, beside the conditions for any text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldRule {
+    /// The field's name.
+    pub name: String,
+    /// GS1 application identifier of the element that it equals.
+    pub equals_ai: Option<String>,
+    /// How its date is spelt; `None`: any of the usual ways.
+    pub date: Option<super::DateFormat>,
+    /// What becomes of an item on which it was not read.
+    pub if_missing: IfMissing,
 }
 
 impl PartialEq for RulePlan {
@@ -152,6 +186,7 @@ impl PartialEq for RulePlan {
             && self.length == other.length
             && self.gs1 == other.gs1
             && self.expected == other.expected
+            && self.field == other.field
     }
 }
 

@@ -16,7 +16,9 @@ pub(super) fn known() -> Vec<String> {
         let inner = fields(&format!("{section}.\"{PROBE}\" = 0"))
             .or_else(|| fields(&format!("[[{section}]]\n\"{PROBE}\" = 0")));
         for key in inner.unwrap_or_default() {
-            match fields(&format!("{section}.{key}.\"{PROBE}\" = 0")) {
+            let deeper = fields(&format!("{section}.{key}.\"{PROBE}\" = 0"))
+                .or_else(|| fields(&format!("[[{section}.{key}]]\n\"{PROBE}\" = 0")));
+            match deeper {
                 Some(deeper) => keys.extend(
                     deeper
                         .iter()
@@ -83,6 +85,8 @@ mod tests {
             "camera.command",
             "belt.px-per-mm",
             "rule.regex",
+            "ocr.wait-ms",
+            "ocr.field.box",
             "output.file.rotate-mb",
             "service.drain-s",
         ] {

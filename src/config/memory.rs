@@ -1,7 +1,7 @@
 //! How much memory a plan will take, by its parts: an estimate, to be held
 //! against the unit's limits before the kernel does.
 
-use super::{Plan, SourcePlan};
+use super::{FieldPlace, Plan, SourcePlan};
 
 /// `MemoryHigh=` of the unit as shipped, in bytes.
 pub const UNIT_MEMORY_HIGH: u64 = 96 << 20;
@@ -33,6 +33,15 @@ const FUSION_BYTES: u64 = 8 << 20;
 
 /// What is kept of a code beside its payload.
 const BYTES_PER_CODE: u64 = 1 << 10;
+
+/// What reads lines, with its working memory: the resident memory of the daemon on
+/// a belt with print, less that of the same daemon without fields (x86-64).
+const RECOGNISER_BYTES: u64 = 57 << 20;
+/// What finds lines, with its working memory on a frame of 640x352.
+const DETECTOR_BYTES: u64 = 49 << 20;
+
+/// A line of the greatest width, 48 by 1280 pixels.
+const STRIP_BYTES: u64 = 48 * 1280;
 
 /// SQLite's page cache as it is by default, and its log before it is folded back.
 const SQLITE_BYTES: u64 = 6 << 20;
@@ -92,6 +101,39 @@ impl Plan {
                 ),
             },
         ];
+        if !self.ocr.fields.is_empty() {
+            let searches = self
+                .ocr
+                .fields
+                .iter()
+                .any(|field| matches!(field.place, FieldPlace::Search(_)));
+            parts.push(MemoryPart {
+                name: "models for text",
+                bytes: match searches {
+                    true => RECOGNISER_BYTES + DETECTOR_BYTES,
+                    false => RECOGNISER_BYTES,
+                },
+                how: match searches {
+                    true => "one that reads lines, one that finds them",
+                    false => "one that reads lines",
+                }
+                .into(),
+            });
+            let more =
+                usize::from(self.ocr.canary.is_some()) + usize::from(self.ocr.fallback.is_some());
+            if more > 0 {
+                parts.push(MemoryPart {
+                    name: "canary and fallback",
+                    bytes: more as u64 * RECOGNISER_BYTES,
+                    how: "the canary always, the fallback while the others fail".into(),
+                });
+            }
+            parts.push(MemoryPart {
+                name: "lines of text",
+                bytes: self.ocr.strips as u64 * STRIP_BYTES + if searches { 2 * frame } else { 0 },
+                how: format!("{} lines cut out, at most", self.ocr.strips),
+            });
+        }
         let texts: usize = self
             .rules
             .iter()

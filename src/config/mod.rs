@@ -11,6 +11,7 @@ mod item;
 mod keys;
 mod memory;
 mod motion;
+mod ocr;
 mod output;
 mod problem;
 mod publish;
@@ -27,10 +28,16 @@ pub use camera::{
     SourcePlan,
 };
 pub use item::{
-    Decide, Expected, Item, ItemPlan, NoReads, NoReadsPlan, Rule, RulePlan, TriggerMode,
+    Decide, Expected, FieldRule, IfMissing, Item, ItemPlan, NoReads, NoReadsPlan, Rule, RulePlan,
+    TriggerMode,
 };
 pub use memory::{MemoryPart, UNIT_MEMORY_HIGH};
 pub use motion::Motion;
+pub(crate) use ocr::MONTHS;
+pub use ocr::{
+    Characters, CodeAnchor, DateFormat, DatePart, FieldPlace, FieldPlan, Find, Ocr, OcrField,
+    OcrPlan,
+};
 pub use output::{FileSink, Outputs};
 pub use problem::{Problem, Problems};
 pub use publish::{Mqtt, MqttPlan, MqttVersion, Outbox, OutboxPlan, Reader, TlsPlan, Topics};
@@ -59,6 +66,8 @@ pub struct Config {
     pub read: Read,
     /// What an item is.
     pub item: Item,
+    /// Text beside the codes.
+    pub ocr: Ocr,
     /// Rules that give a verdict, in order.
     pub rule: Vec<Rule>,
     /// What becomes of items that were not read.
@@ -88,6 +97,8 @@ pub struct Plan {
     pub read: ReadPlan,
     /// Items.
     pub item: ItemPlan,
+    /// Text.
+    pub ocr: OcrPlan,
     /// Rules in order.
     pub rules: Vec<RulePlan>,
     /// No-reads.
@@ -152,11 +163,12 @@ impl Config {
         let belt = self.belt.resolve(&mut problems);
         let read = self.read.resolve(self.camera.fps, &mut problems);
         let item = self.item.resolve(&camera, &belt, &mut problems);
+        let ocr = self.ocr.resolve(&camera, &mut problems);
         let rules = self
             .rule
             .iter()
             .enumerate()
-            .map(|(nth, rule)| rule.resolve(&format!("rule[{nth}]"), &mut problems))
+            .map(|(nth, rule)| rule.resolve(&format!("rule[{nth}]"), &ocr, &mut problems))
             .collect();
         for (nth, rule) in self.rule.iter().enumerate() {
             if self.rule[..nth].iter().any(|other| other.name == rule.name) {
@@ -182,6 +194,7 @@ impl Config {
             belt,
             read,
             item,
+            ocr,
             rules,
             noread,
             mqtt,

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Config, Problem, keys};
 
 /// The keys that [`Config::set`] takes.
-pub const TUNING_KEYS: [&str; 19] = [
+pub const TUNING_KEYS: [&str; 20] = [
     "belt.direction-deg",
     "belt.px-per-mm",
     "belt.speed-m-s",
@@ -22,6 +22,7 @@ pub const TUNING_KEYS: [&str; 19] = [
     "item.line",
     "item.lost-ms",
     "item.window-ms",
+    "ocr.wait-ms",
     "read.deadline-ms",
     "read.inverted",
     "read.max-codes",

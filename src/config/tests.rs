@@ -85,7 +85,15 @@ fn every_example_is_a_plan() {
         names.push(path.file_name().unwrap().to_owned());
     }
     names.sort();
-    assert_eq!(names, ["bench.toml", "handheld.toml", "pi-line.toml"]);
+    assert_eq!(
+        names,
+        [
+            "bench.toml",
+            "handheld.toml",
+            "label-check.toml",
+            "pi-line.toml"
+        ]
+    );
 }
 
 #[test]
@@ -251,7 +259,10 @@ proptest! {
     ) {
         let text = match key.strip_prefix("rule.") {
             Some(key) => format!("[[rule]]\n{key} = {number}"),
-            None => format!("{key} = {number}"),
+            None => match key.strip_prefix("ocr.field.") {
+                Some(key) => format!("[[ocr.field]]\nname = \"a\"\n{key} = {number}"),
+                None => format!("{key} = {number}"),
+            },
         };
         let _ = Config::parse(&text);
     }

@@ -11,6 +11,7 @@ use super::event::{
 };
 use super::group;
 use super::pictures::Picture;
+use super::text::ItemText;
 use super::track::{REASONS, State, Track};
 use super::tracker::Tracker;
 use super::window::Window;
@@ -137,8 +138,8 @@ pub(super) fn decide_item(tracker: &mut Tracker, item: u64, wall_ns: i64, out: &
         .copied()
         .filter(|&i| is_noread(tracker, &tracker.tracks[i]))
         .max_by_key(|&i| tracker.tracks[i].whole);
-    if let Some(event) = read_event(tracker, &members, Trigger::Free, wall_ns) {
-        out.push(event);
+    if let Some((event, tracks)) = read_event(tracker, &members, Trigger::Free, wall_ns) {
+        tell(tracker, event, tracks, out);
     } else if let Some(i) = noread
         && tracker.publish_noreads
     {
@@ -156,13 +157,20 @@ pub(super) fn decide_item(tracker: &mut Tracker, item: u64, wall_ns: i64, out: &
     }
 }
 
-/// One event of all that was read; `None` if nothing was.
+/// Gives out the event of an item with these tracks, or holds it for its text.
+fn tell(tracker: &mut Tracker, event: Event, tracks: Vec<u64>, out: &mut Vec<Event>) {
+    let now = tracker.clock.now;
+    out.extend(tracker.text.decided(event, tracks, now, &tracker.rules));
+}
+
+/// One event of all that was read, with the track of each of its codes; `None` if
+/// nothing was. It has neither text nor verdict yet.
 fn read_event(
     tracker: &mut Tracker,
     members: &[usize],
     trigger: Trigger,
     wall_ns: i64,
-) -> Option<Event> {
+) -> Option<(Event, Vec<u64>)> {
     let mut members: Vec<usize> = members
         .iter()
         .copied()
@@ -176,6 +184,7 @@ fn read_event(
     let first = *members.first()?;
     let place = tracker.last_place(&tracker.tracks[first]);
     let mut codes = Vec::with_capacity(members.len());
+    let mut tracks = Vec::with_capacity(members.len());
     let mut best: Option<(f32, Stamp)> = None;
     let mut summary = TrackSummary {
         frames: 0,
@@ -203,10 +212,10 @@ fn read_event(
         let mut code = *code;
         code.gs1 = gs1_of(&code, wall_ns);
         codes.push(code);
+        tracks.push(track.id);
     }
     let (_, stamp) = best?;
-    let verdict = super::judge(&tracker.rules, &codes);
-    Some(Event {
+    let event = Event {
         kind: EventKind::Read,
         captured_wall_ns: stamp.wall_ns,
         captured_mono_ns: stamp.mono_ns,
@@ -214,12 +223,14 @@ fn read_event(
         trigger,
         track: summary,
         codes,
-        verdict,
+        text: ItemText::default(),
+        verdict: None,
         noread: None,
         image: None,
         maybe_repeat,
         last_place: Some(place),
-    })
+    };
+    Some((event, tracks))
 }
 
 fn noread_event(tracker: &mut Tracker, i: usize, wall_ns: i64) -> Event {
@@ -249,6 +260,7 @@ fn noread_event(tracker: &mut Tracker, i: usize, wall_ns: i64) -> Event {
         trigger: Trigger::Free,
         track: summary,
         codes: Vec::new(),
+        text: ItemText::default(),
         verdict: None,
         noread: Some(NoRead {
             failure: Failure {
@@ -276,10 +288,10 @@ pub(super) fn decide_window(
     let all: Vec<usize> = (0..tracker.tracks.len())
         .filter(|&i| !tracker.tracks[i].remembered)
         .collect();
-    if let Some(mut event) = read_event(tracker, &all, trigger.clone(), wall_ns) {
+    if let Some((mut event, tracks)) = read_event(tracker, &all, trigger.clone(), wall_ns) {
         event.track.frames = window.frames;
         event.maybe_repeat = false;
-        out.push(event);
+        tell(tracker, event, tracks, out);
         return;
     }
     if !tracker.publish_noreads {
@@ -324,6 +336,7 @@ pub(super) fn decide_window(
             ..TrackSummary::default()
         },
         codes: Vec::new(),
+        text: ItemText::default(),
         verdict: None,
         noread: Some(NoRead {
             failure: Failure { reason, detail },
@@ -356,9 +369,13 @@ fn in_words(reason: qr::Reason) -> &'static str {
 }
 
 /// GS1 elements of a code, where it has any, seen from the day of `wall_ns`.
-fn gs1_of(code: &EventCode, wall_ns: i64) -> Option<Gs1Elements> {
+pub(super) fn gs1_of(code: &EventCode, wall_ns: i64) -> Option<Gs1Elements> {
     let fnc1_first = matches!(code.aim.as_str(), "]Q3" | "]Q4");
+    super::gs1::elements_of(code.text.as_deref()?, fnc1_first, day_of(wall_ns)?)
+}
+
+/// The day of a time in ns since the epoch, UTC.
+pub(super) fn day_of(wall_ns: i64) -> Option<jiff::civil::Date> {
     let now = jiff::Timestamp::from_nanosecond(wall_ns.into()).ok()?;
-    let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
-    super::gs1::elements_of(code.text.as_deref()?, fnc1_first, today)
+    Some(now.to_zoned(jiff::tz::TimeZone::UTC).date())
 }

@@ -82,6 +82,21 @@ pub struct Verdict {
     pub rule: Option<String>,
     /// Why, with the values.
     pub detail: Option<String>,
+    /// Print and code that say different things.
+    pub mismatch: Option<Mismatch>,
+}
+
+/// What is printed is not what the code says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// The field of text.
+    pub field: String,
+    /// What it says.
+    pub printed: String,
+    /// The GS1 element that it was held against.
+    pub ai: String,
+    /// What that says; `None`: the codes have no such element.
+    pub encoded: Option<String>,
 }
 
 /// Why nothing was read: `reason` is one of `no_finder`, `low_contrast`, `blur`,
@@ -118,6 +133,8 @@ pub struct Event {
     pub track: TrackSummary,
     /// Its codes, in reading order. Empty for a no-read.
     pub codes: Vec<EventCode>,
+    /// Text that was read beside them, and what was not read.
+    pub text: super::text::ItemText,
     /// Verdict of the rules; `None` if there are no rules.
     pub verdict: Option<Verdict>,
     /// For a no-read: why.

@@ -13,6 +13,7 @@ mod restart;
 mod rules;
 mod scene;
 mod stray;
+pub mod text;
 mod track;
 mod tracker;
 mod view;
@@ -23,8 +24,8 @@ mod belts;
 
 pub use crate::qr::Hint;
 pub use event::{
-    Event, EventCode, EventKind, Failure, Gs1Elements, LastPlace, NoRead, TrackSummary, Trigger,
-    Verdict,
+    Event, EventCode, EventKind, Failure, Gs1Elements, LastPlace, Mismatch, NoRead, TrackSummary,
+    Trigger, Verdict,
 };
 pub use pictures::Pictures;
 pub use restart::Published;

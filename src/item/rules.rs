@@ -5,6 +5,7 @@
 use crate::config::RulePlan;
 
 use super::gs1;
+use super::text::ItemText;
 use super::{EventCode, Gs1Elements, Verdict};
 
 /// Most characters of a text that a detail repeats.
@@ -19,7 +20,15 @@ const CODES_SHOWN: usize = 3;
 /// A GS1 condition wants the code's own elements valid ([`EventCode::gs1`]) and
 /// its associations fulfilled by all elements of the item together, since they
 /// may be spread over several codes.
-pub fn judge(rules: &[RulePlan], codes: &[EventCode]) -> Option<Verdict> {
+///
+/// A rule with a field asks of `text` instead ([`super::text`]). `wall_ns` is the
+/// day from which centuries are counted.
+pub fn judge(
+    rules: &[RulePlan],
+    codes: &[EventCode],
+    text: &ItemText,
+    wall_ns: i64,
+) -> Option<Verdict> {
     if rules.is_empty() {
         return None;
     }
@@ -31,23 +40,30 @@ pub fn judge(rules: &[RulePlan], codes: &[EventCode]) -> Option<Verdict> {
                 .map(|(ai, value)| (ai.clone(), value.clone())),
         );
     }
+    let today = || super::decide::day_of(wall_ns).unwrap_or_default();
     let failed = rules.iter().find_map(|rule| {
+        if let Some(field) = &rule.field {
+            let fault = super::text::check::fault(rule, field, codes, text, today())?;
+            return Some((rule, vec![fault.detail], fault.mismatch));
+        }
         let faults: Vec<String> = codes
             .iter()
             .map(|code| fault(rule, code, &together))
             .collect::<Option<_>>()?;
-        Some((rule, faults))
+        Some((rule, faults, None))
     });
     Some(match failed {
         None => Verdict {
             pass: true,
             rule: None,
             detail: None,
+            mismatch: None,
         },
-        Some((rule, faults)) => Verdict {
+        Some((rule, faults, mismatch)) => Verdict {
             pass: false,
             rule: Some(rule.name.clone()),
             detail: Some(told(&faults)),
+            mismatch,
         },
     })
 }
@@ -70,6 +86,25 @@ fn fault(rule: &RulePlan, code: &EventCode, together: &Gs1Elements) -> Option<St
             rule.regex.is_some() || rule.prefix.is_some() || rule.length.is_some() || rule.gs1;
         return (asks || rule.expected.is_some()).then(|| "the code holds no text".to_owned());
     };
+    if let Some(fault) = text_fault(rule, text) {
+        return Some(fault);
+    }
+    if rule.gs1 {
+        let shown = shown(text);
+        match &code.gs1 {
+            None => return Some(format!("{shown} {}", gs1_fault(text, &code.aim))),
+            Some(_) => {
+                if let Err(error) = gs1::check_associations(together) {
+                    return Some(format!("{shown}: {error}"));
+                }
+            }
+        }
+    }
+    None
+}
+
+/// The first condition of `rule` for any text that `text` does not fulfil.
+pub(super) fn text_fault(rule: &RulePlan, text: &str) -> Option<String> {
     let shown = shown(text);
     if let Some(prefix) = &rule.prefix
         && !text.starts_with(prefix.as_str())
@@ -88,16 +123,6 @@ fn fault(rule: &RulePlan, code: &EventCode, together: &Gs1Elements) -> Option<St
             .is_some_and(|found| found.start() == 0 && found.end() == text.len())
     {
         return Some(format!("{shown} does not match {}", regex.as_str()));
-    }
-    if rule.gs1 {
-        match &code.gs1 {
-            None => return Some(format!("{shown} {}", gs1_fault(text, &code.aim))),
-            Some(_) => {
-                if let Err(error) = gs1::check_associations(together) {
-                    return Some(format!("{shown}: {error}"));
-                }
-            }
-        }
     }
     if let Some(expected) = &rule.expected
         && !expected.contains(text)
@@ -128,7 +153,7 @@ fn gs1_fault(text: &str, aim: &str) -> String {
 }
 
 /// The text in quotes, control characters escaped, cut to a bearable length.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     let mut cut: String = text.chars().take(SHOWN).collect();
     if cut.len() < text.len() {
         cut.push('…');
@@ -167,19 +192,23 @@ mod tests {
             length: None,
             gs1: false,
             expected: None,
+            field: None,
         }
     }
 
     /// Name and detail of the rule that failed.
     fn failed(rules: &[RulePlan], codes: &[EventCode]) -> Option<(String, String)> {
-        let verdict = judge(rules, codes).expect("there are rules");
+        let verdict = judge(rules, codes, &ItemText::default(), 0).expect("there are rules");
         assert_eq!(verdict.pass, verdict.rule.is_none());
         verdict.rule.zip(verdict.detail)
     }
 
     #[test]
     fn no_rules_no_verdict() {
-        assert_eq!(judge(&[], &[code("A", "]Q1")]), None);
+        assert_eq!(
+            judge(&[], &[code("A", "]Q1")], &ItemText::default(), 0),
+            None
+        );
     }
 
     #[test]

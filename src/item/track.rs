@@ -108,6 +108,8 @@ pub(super) struct Track {
     pub ballots: Vec<Ballot>,
     pub reasons: [u32; REASONS.len()],
     pub maybe_repeat: bool,
+    /// Its text has been asked for.
+    pub texts: bool,
     /// Crop of the best sight, while it is unread and pictures are kept.
     pub picture: Option<Picture>,
 }
@@ -159,6 +161,7 @@ impl Track {
             ballots: Vec::new(),
             reasons: [0; REASONS.len()],
             maybe_repeat: false,
+            texts: false,
             picture: None,
         }
     }

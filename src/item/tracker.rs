@@ -22,10 +22,11 @@ use super::fusion::{Fusion, Surroundings};
 use super::motion::Motion;
 use super::pictures::{Picture, Pictures};
 use super::scene::Scene;
+use super::text::{Sightings, TextAnswer, TextDesk, TextRequest};
 use super::track::{Clock, Sight, State, Track, Vote, What};
 use super::window::{Refused, Turn, Window, Windows};
 use super::{Hint, Published, Seen, TrackView};
-use crate::config::{ItemPlan, NoReadsPlan, RulePlan, TriggerMode};
+use crate::config::{ItemPlan, NoReadsPlan, OcrPlan, RulePlan, TriggerMode};
 use crate::frame::{Luma, Stamp};
 use crate::geometry::{Point, Quad};
 use crate::qr;
@@ -55,6 +56,8 @@ pub struct Tracker {
     pub(super) motion: Motion,
     pub(super) clock: Clock,
     pub(super) scene: Scene,
+    /// Asks for text and holds events that wait for it.
+    pub(super) text: TextDesk,
     fusion: Fusion,
     /// Codes of this frame that several frames together told.
     fused: qr::Codes,
@@ -93,6 +96,7 @@ impl Tracker {
                 width: plan.width as f32,
                 height: plan.height as f32,
             },
+            text: TextDesk::new(&OcrPlan::none(), plan),
             fusion: Fusion::new(),
             fused: qr::Codes::default(),
             known: Vec::new(),
@@ -119,6 +123,49 @@ impl Tracker {
         self.rules = rules;
         self.publish_noreads = noreads.publish;
         self.pictures = Pictures::new(noreads);
+    }
+
+    /// Asks for text by `ocr`. What was asked by another plan is given up where
+    /// its fields are others. Without this no text is asked for.
+    pub fn read_text(&mut self, ocr: &OcrPlan) {
+        self.text.configure(ocr, &self.plan);
+    }
+
+    /// Text that is to be read, taken out. Each must be answered with
+    /// [`Tracker::text_read`] or given back with [`Tracker::text_refused`].
+    pub fn text_requests(&mut self) -> impl Iterator<Item = TextRequest> + '_ {
+        self.text.requests()
+    }
+
+    /// Takes what was read of a request; events that waited for it are appended
+    /// to `out`.
+    pub fn text_read(&mut self, answer: TextAnswer, out: &mut Vec<Event>) {
+        self.text.answered(answer);
+        self.release(self.clock.now, out);
+    }
+
+    /// A request for which there is no room.
+    pub fn text_refused(&mut self, request: TextRequest) {
+        self.text.refused(request);
+    }
+
+    /// Do events wait for text?
+    pub fn waits_for_text(&self) -> bool {
+        self.text.waits()
+    }
+
+    /// Nobody reads text any more: events that wait for it are appended to `out`.
+    pub fn give_up_text(&mut self, out: &mut Vec<Event>) {
+        self.text.release(f64::MAX, &self.rules, |_| false, out);
+    }
+
+    /// Events that need not wait any longer at `now` on the tracker's clock.
+    fn release(&mut self, now: f64, out: &mut Vec<Event>) {
+        let alive = |id: u64| {
+            let track = self.tracks.iter().find(|track| track.id == id);
+            track.is_some_and(|track| TextDesk::is_alive(track, now))
+        };
+        self.text.release(now, &self.rules, alive, out);
     }
 
     /// Takes what was read in one frame. `luma` is that frame's picture: its size
@@ -159,6 +206,15 @@ impl Tracker {
         self.admit(codes, stamp, out);
         self.fused = fused;
         self.keep_pictures(luma, seen.unread.len());
+        if let Some(luma) = luma {
+            let sightings = Sightings {
+                now: self.clock.now,
+                stamp,
+                luma,
+                heading: self.motion.heading(),
+            };
+            self.text.frame(&mut self.tracks, &sightings);
+        }
         if self.plan.group_px > 0.0 {
             super::group::join(&mut self.tracks, &self.plan, self.clock.now);
         }
@@ -166,6 +222,7 @@ impl Tracker {
             window.frames += 1;
         }
         self.settle(stamp.wall_ns, out);
+        self.release(self.clock.now, out);
     }
 
     /// Time passes without frames: what is due without them is decided.
@@ -173,6 +230,7 @@ impl Tracker {
         self.turn_windows(mono_ns.saturating_sub(GRACE_NS), wall_ns, out);
         let Some(origin) = self.origin else { return };
         let now = mono_ns.saturating_sub(origin) as f64 * 1e-9;
+        self.release(now.max(self.clock.now), out);
         if now - self.last_frame > self.gap_after() {
             self.clock.now = now.max(self.clock.now);
             self.settle(wall_ns, out);
@@ -437,6 +495,7 @@ impl Tracker {
         other.state = State::Open;
         other.maybe_repeat = false;
         other.picture = None;
+        other.texts = false;
         other.frames = ballot.votes;
         other.whole = ballot.votes;
         other.first = ballot.best;

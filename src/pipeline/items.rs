@@ -1,8 +1,11 @@
 //! The item stage: results in the order of their frames, the tracker's word on
 //! what passed, events to the outbox, hints back to the readers.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError};
+use std::time::{Duration, Instant};
 
 use super::engine::ReadBy;
 use super::order::Order;
@@ -11,10 +14,14 @@ use crate::clock;
 use crate::command::Reply;
 use crate::config::{NoReadsPlan, Plan};
 use crate::frame::{Frame, Stamp};
+use crate::item::text::{TextAnswer, TextRequest};
 use crate::item::{Event, EventKind, Pictures, Tracker};
 use crate::publish::EventSender;
 use crate::qr::{Hint, Reads};
 use crate::snapshot::Pulse;
+
+/// How often a stage that holds events for their text looks at the clock.
+const TEXT_TURN: Duration = Duration::from_millis(10);
 
 /// What comes to this stage.
 #[expect(
@@ -33,6 +40,8 @@ pub(super) enum Input {
     },
     /// Save the next frame.
     Snapshot { reply: SyncSender<Reply> },
+    /// Text that was read.
+    Text(TextAnswer),
     /// Go on under this plan.
     Plan(Arc<Plan>),
 }
@@ -56,6 +65,13 @@ pub(super) struct Items {
     last_frame: Option<Stamp>,
     decided: Vec<Event>,
     hints: Vec<Hint>,
+    to_text: SyncSender<TextRequest>,
+    /// Requests for text that are not answered yet.
+    asked: usize,
+    /// Requests for which there was no room, where none may be dropped.
+    unsent: VecDeque<TextRequest>,
+    /// Longest that an event waits for text.
+    text_wait: Duration,
     panics: Option<Pictures>,
     snapshots: Vec<SyncSender<Reply>>,
 }
@@ -66,6 +82,7 @@ impl Items {
         tracker: Tracker,
         readers: usize,
         events: EventSender,
+        to_text: SyncSender<TextRequest>,
         shared: Arc<Shared>,
     ) -> Self {
         Self {
@@ -78,6 +95,10 @@ impl Items {
             last_frame: None,
             decided: Vec::new(),
             hints: Vec::new(),
+            to_text,
+            asked: 0,
+            unsent: VecDeque::new(),
+            text_wait: plan.ocr.wait,
             panics: Pictures::new(&panic_pictures(plan)),
             snapshots: Vec::new(),
         }
@@ -86,29 +107,108 @@ impl Items {
     pub(super) fn run(mut self, input: &Receiver<Input>, pulse: &Pulse) {
         loop {
             pulse.beat();
-            match input.recv_timeout(PATIENCE) {
-                Ok(Input::Frame(read)) => {
-                    self.order.put(read.ticket, read);
-                    while let Some(read) = self.order.next() {
-                        self.frame(read);
-                    }
-                }
-                Ok(Input::ReaderDone) => {
-                    self.readers -= 1;
-                    if self.readers == 0 {
-                        break;
-                    }
-                }
-                Ok(Input::Trigger { request_id, reply }) => self.trigger(request_id, &reply),
-                Ok(Input::Snapshot { reply }) => self.snapshots.push(reply),
-                Ok(Input::Plan(plan)) => self.reconfigure(&plan),
+            let patience = match self.tracker.waits_for_text() && self.live {
+                true => TEXT_TURN,
+                false => PATIENCE,
+            };
+            match input.recv_timeout(patience) {
+                Ok(input) => self.take(input),
                 Err(RecvTimeoutError::Timeout) => self.silence(),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
+            while let Some(read) = self.order.next() {
+                self.frame(read);
+                self.ask();
+                self.hand_over();
+                if !self.live {
+                    self.await_text(input, pulse, None);
+                }
+            }
             self.hand_over();
+            if self.readers == 0 {
+                break;
+            }
         }
-        let wall_ns = self.now().1;
+        let (mono_ns, wall_ns) = self.now();
         self.tracker.finish(wall_ns, &mut self.decided);
+        if self.tracker.waits_for_text() {
+            let until = self.live.then(|| Instant::now() + self.text_wait);
+            self.await_text(input, pulse, until);
+            self.tracker.tick(mono_ns, wall_ns, &mut self.decided);
+        }
+        self.tracker.give_up_text(&mut self.decided);
+        self.hand_over();
+    }
+
+    fn take(&mut self, input: Input) {
+        match input {
+            Input::Frame(read) => self.order.put(read.ticket, read),
+            Input::ReaderDone => self.readers -= 1,
+            Input::Trigger { request_id, reply } => self.trigger(request_id, &reply),
+            Input::Snapshot { reply } => self.snapshots.push(reply),
+            Input::Text(answer) => {
+                self.asked = self.asked.saturating_sub(1);
+                self.tracker.text_read(answer, &mut self.decided);
+            }
+            Input::Plan(plan) => self.reconfigure(&plan),
+        }
+    }
+
+    /// Hands requests for text to its thread. Where time is simulated there is
+    /// room for all of them; else what has no room is dropped and counted.
+    fn ask(&mut self) {
+        let mut refused = Vec::new();
+        for request in self.tracker.text_requests() {
+            match self.to_text.try_send(request) {
+                Ok(()) => self.asked += 1,
+                Err(TrySendError::Full(request) | TrySendError::Disconnected(request)) => {
+                    refused.push(request);
+                }
+            }
+        }
+        for request in refused {
+            if self.live {
+                self.shared.meters.text.dropped.add(1);
+                self.tracker.text_refused(request);
+            } else {
+                self.unsent.push_back(request);
+            }
+        }
+    }
+
+    /// Waits for all text that was asked for, at most until `until`: a recording
+    /// or a simulated belt loses nothing, and gives the same events each time.
+    fn await_text(&mut self, input: &Receiver<Input>, pulse: &Pulse, until: Option<Instant>) {
+        while self.asked > 0 || !self.unsent.is_empty() {
+            pulse.beat();
+            while let Some(request) = self.unsent.pop_front() {
+                match self.to_text.try_send(request) {
+                    Ok(()) => self.asked += 1,
+                    Err(TrySendError::Full(request)) => {
+                        self.unsent.push_front(request);
+                        break;
+                    }
+                    Err(TrySendError::Disconnected(request)) => self.tracker.text_refused(request),
+                }
+            }
+            let patience = until.map_or(PATIENCE, |until| {
+                until
+                    .saturating_duration_since(Instant::now())
+                    .min(PATIENCE)
+            });
+            if patience.is_zero() {
+                break;
+            }
+            match input.recv_timeout(patience) {
+                Ok(input) => self.take(input),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            // The text thread has gone with what it had.
+            if self.shared.broken.load(Ordering::Relaxed) {
+                break;
+            }
+        }
         self.hand_over();
     }
 
@@ -190,6 +290,8 @@ impl Items {
     fn reconfigure(&mut self, plan: &Plan) {
         self.tracker
             .configure(&plan.item, plan.rules.clone(), &plan.noread);
+        self.tracker.read_text(&plan.ocr);
+        self.text_wait = plan.ocr.wait;
         self.panics = Pictures::new(&panic_pictures(plan));
         self.live = live(plan);
     }
@@ -206,6 +308,11 @@ impl Items {
             if event.verdict.as_ref().is_some_and(|verdict| !verdict.pass) {
                 meters.failed.add(1);
             }
+            self.shared
+                .meters
+                .text
+                .skipped
+                .add(event.text.skipped.len() as u64);
             if self.events.send(event).is_err() {
                 log::error!("an item was decided after the outbox had ended; it is lost");
             }

@@ -3,7 +3,8 @@
 //! ```text
 //!  capture ──► slot ──► reading (1..n) ──► items ──► the outbox
 //!                          ▲                 │
-//!                          └──── hints ──────┘
+//!                          └──── hints ──────┤
+//!                                text ◄──────┘ (and back)
 //! ```
 //!
 //! Memory is allocated once: the pool of frames, and as many sets of results as
@@ -15,13 +16,17 @@ mod capture;
 mod engine;
 mod fallback;
 mod items;
+mod models;
 mod order;
 mod reading;
 mod sequence;
 mod slot;
+mod text;
 
+pub use models::text_models;
 pub use sequence::Sequence;
 pub use slot::{Overflow, Put, Slot, Taken};
+pub use text::{TextEngine, TextLoader};
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -56,6 +61,8 @@ struct Shared {
     camera: Mutex<KeeperState>,
     /// Sets of results that wait for a frame: they go round as frames do.
     results: Mutex<Vec<Reads>>,
+    /// What an operator asks of the canary models for text, with the way back.
+    canary: Mutex<Option<(text::CanaryOrder, SyncSender<Reply>)>>,
     meters: Arc<Meters>,
 }
 
@@ -87,6 +94,8 @@ pub struct Parts {
     /// Another keeper than the plan's: for the synthetic belt of the demo and of
     /// tests, whose truth the caller holds.
     pub keeper: Option<Keeper>,
+    /// What loads the models for text.
+    pub text: TextLoader,
 }
 
 /// The running stages.
@@ -112,22 +121,37 @@ impl Pipeline {
             hints: Mutex::new(Vec::new()),
             camera: Mutex::new(KeeperState::default()),
             results: Mutex::new(Vec::new()),
+            canary: Mutex::new(None),
             meters: parts.meters,
         });
         // Results hold their frames, so the pool bounds what can be in here.
         let (to_items, from_readers) = sync_channel(pool.count() + 4);
+        let (to_text, text_requests) = sync_channel(plan.ocr.queue);
         let mut tracker = Tracker::new(&plan.item, plan.rules.clone(), &plan.noread);
         tracker.remember(&parts.published);
+        tracker.read_text(&plan.ocr);
         let to_capture = Arc::new(Mutex::new(None));
         let keeper = parts
             .keeper
             .unwrap_or_else(|| Keeper::new(plan.camera.clone()));
         let mut threads = Vec::new();
         let broken = &shared.broken;
-        let items = items::Items::new(&plan, tracker, readers, parts.events, Arc::clone(&shared));
+        let items = items::Items::new(
+            &plan,
+            tracker,
+            readers,
+            parts.events,
+            to_text,
+            Arc::clone(&shared),
+        );
         let pulse = parts.pulses.register("items");
         threads.push(spawn("items", broken, move || {
             items.run(&from_readers, &pulse)
+        })?);
+        let text = text::Text::new(Arc::clone(&shared), to_items.clone(), parts.text);
+        let pulse = parts.pulses.register("text");
+        threads.push(spawn("text", broken, move || {
+            text.run(&text_requests, &pulse)
         })?);
         for _ in 0..readers {
             let reading = reading::Reading::new(Arc::clone(&shared), to_items.clone());
@@ -161,6 +185,16 @@ impl Pipeline {
     /// Saves the next frame. False if the items stage has ended.
     pub fn snapshot(&self, reply: SyncSender<Reply>) -> bool {
         self.to_items.send(items::Input::Snapshot { reply }).is_ok()
+    }
+
+    /// Puts the canary models for text in the stable ones' place, or drops them. The
+    /// reply comes from the text thread.
+    pub fn canary(&self, promote: bool, reply: SyncSender<Reply>) {
+        let order = match promote {
+            true => text::CanaryOrder::Promote,
+            false => text::CanaryOrder::Drop,
+        };
+        *lock(&self.shared.canary) = Some((order, reply));
     }
 
     /// Goes on under another plan, without losing a track. The number of reader

@@ -6,6 +6,7 @@
 
 use serde::Serialize;
 
+use crate::item::text::EventText;
 use crate::item::{CodeView, Event, EventKind, Trigger};
 
 /// What the outbox adds to an event.
@@ -43,7 +44,9 @@ struct Envelope<'a> {
     trigger: TriggerView<'a>,
     track: TrackView,
     codes: Vec<CodeView<'a>>,
-    ocr: [(); 0],
+    ocr: Vec<TextView<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ocr_skipped: Vec<SkippedView<'a>>,
     verdict: Option<VerdictView<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<FailureView<'a>>,
@@ -70,6 +73,43 @@ struct VerdictView<'a> {
     pass: bool,
     rule: Option<&'a str>,
     detail: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mismatch: Option<MismatchView<'a>>,
+}
+
+#[derive(Serialize)]
+struct MismatchView<'a> {
+    field: &'a str,
+    printed: &'a str,
+    ai: &'a str,
+    encoded: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct TextView<'a> {
+    name: &'a str,
+    text: &'a str,
+    conf: f64,
+    #[serde(rename = "box")]
+    corners: [[f64; 2]; 4],
+}
+
+#[derive(Serialize)]
+struct SkippedView<'a> {
+    name: &'a str,
+    reason: &'static str,
+}
+
+impl<'a> From<&'a EventText> for TextView<'a> {
+    fn from(text: &'a EventText) -> Self {
+        let confidence = f64::from(text.confidence);
+        Self {
+            name: &text.name,
+            text: &text.text,
+            conf: (confidence.clamp(0.0, 1.0) * 1000.0).round() / 1000.0,
+            corners: text.corners.0.map(crate::item::view_point),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -112,11 +152,26 @@ pub(super) fn body(event: &Event, number: &Number) -> Vec<u8> {
             velocity_px_s: crate::item::view_point(event.track.velocity_px_s),
         },
         codes: event.codes.iter().map(CodeView::from).collect(),
-        ocr: [],
+        ocr: event.text.texts.iter().map(TextView::from).collect(),
+        ocr_skipped: event
+            .text
+            .skipped
+            .iter()
+            .map(|skipped| SkippedView {
+                name: &skipped.name,
+                reason: skipped.reason.name(),
+            })
+            .collect(),
         verdict: event.verdict.as_ref().map(|verdict| VerdictView {
             pass: verdict.pass,
             rule: verdict.rule.as_deref(),
             detail: verdict.detail.as_deref(),
+            mismatch: verdict.mismatch.as_ref().map(|mismatch| MismatchView {
+                field: &mismatch.field,
+                printed: &mismatch.printed,
+                ai: &mismatch.ai,
+                encoded: mismatch.encoded.as_deref(),
+            }),
         }),
         failure: event.noread.as_ref().map(|noread| FailureView {
             reason: noread.failure.reason,

@@ -17,7 +17,8 @@ pub enum Health {
     Online,
     /// No: one word for each thing that does not. `camera`: no frames come;
     /// `broker`: not connected; `disk`: events are kept in memory only;
-    /// `outbox`: four fifths full; `configuration`: the last reload was refused.
+    /// `outbox`: four fifths full; `text`: its
+    /// models cannot be loaded, or fail; `configuration`: the last reload was refused.
     Degraded(Vec<&'static str>),
 }
 
@@ -65,6 +66,16 @@ pub struct Stats {
     pub memory_mb: Option<f64>,
     /// How far the work on a frame is cut back; 0: not at all.
     pub governor_level: u8,
+    /// Lines of text read.
+    pub text_lines: u64,
+    /// Fields of text that events were published without.
+    pub text_skipped: u64,
+    /// Requests for text that were dropped, the queue being full.
+    pub text_dropped: u64,
+    /// Failures of the models.
+    pub text_failures: u64,
+    /// 99th percentile of the time for one line of text since the last message.
+    pub text_p99_ms: Option<f64>,
 }
 
 /// Watches the counters over time.
@@ -80,6 +91,7 @@ pub struct Monitor {
     /// At the last `stats` message.
     reported: Sample,
     reported_times: Counts,
+    reported_text_times: Counts,
     refused: Option<String>,
 }
 
@@ -107,6 +119,7 @@ impl Monitor {
             recent: VecDeque::from([start]),
             reported: start,
             reported_times: meters.vision.frame_time.counts(),
+            reported_text_times: meters.text.time.counts(),
             meters,
             refused: None,
         }
@@ -152,6 +165,7 @@ impl Monitor {
                 "outbox",
                 publish.outbox_bytes.get() > self.outbox_max_bytes / 5 * 4,
             ),
+            ("text", self.meters.text.is_down()),
             ("configuration", self.refused.is_some()),
         ]
         .into_iter()
@@ -200,6 +214,7 @@ impl Monitor {
         let Meters {
             vision,
             item,
+            text,
             publish,
         } = &*self.meters;
         let sample = Sample::take(&self.meters, now);
@@ -208,6 +223,9 @@ impl Monitor {
         let before = std::mem::replace(&mut self.reported, sample);
         self.reported_times = times;
         let elapsed = now - before.at;
+        let text_times = text.time.counts();
+        let text_window = text_times.since(&self.reported_text_times);
+        self.reported_text_times = text_times;
         let ms = |q| window.quantile(q).map(|ns| rounded(ns as f64 / 1e6, 100.0));
         Stats {
             uptime_s: (now - self.started).as_secs(),
@@ -231,6 +249,13 @@ impl Monitor {
             temperature_c: temperature(Path::new("/sys/class/thermal")),
             memory_mb: memory(Path::new("/proc/self/status")),
             governor_level: 0,
+            text_lines: text.lines.get(),
+            text_skipped: text.skipped.get(),
+            text_dropped: text.dropped.get(),
+            text_failures: text.failures.get(),
+            text_p99_ms: text_window
+                .quantile(0.99)
+                .map(|ns| rounded(ns as f64 / 1e6, 100.0)),
         }
     }
 }

@@ -137,10 +137,12 @@ pub fn read(text: &str) -> Event {
             append: None,
             gs1: None,
         }],
+        text: Default::default(),
         verdict: Some(Verdict {
             pass: true,
             rule: None,
             detail: None,
+            mismatch: None,
         }),
         noread: None,
         image: None,

@@ -12,7 +12,9 @@
 //! `beltscan demo`.
 
 pub mod degrade;
+mod face;
 mod motion;
+mod print;
 mod render;
 mod scene;
 mod script;

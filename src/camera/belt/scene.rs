@@ -11,6 +11,7 @@ use qrcode::bits::Bits;
 use qrcode::{EcLevel, QrCode, Version};
 
 use super::motion::{Motion, Step};
+use super::print;
 use super::script::{BeltScript, Place, ScriptedItem};
 use crate::camera::{CameraError, CameraErrorKind};
 use crate::config::{BeltSourcePlan, CameraPlan};
@@ -80,9 +81,23 @@ pub(super) struct Label {
     pub centre: Point,
     /// Clockwise in the picture, radians.
     pub turn: f32,
+    /// Print below the code; without any there is something that looks like it.
+    pub lines: Vec<String>,
+    /// GS1 element strings: FNC1 in first position.
+    pub gs1: bool,
+    /// Print and code do not agree, on purpose.
+    pub misprint: bool,
 }
 
 impl Label {
+    /// Height of the strip of print below the code, in modules.
+    pub(super) fn strip(&self) -> f32 {
+        match self.lines.len() {
+            0 => STRIP,
+            lines => print::strip(lines),
+        }
+    }
+
     /// Modules in a row.
     pub(super) fn side(&self) -> f32 {
         (17 + 4 * self.version) as f32
@@ -105,15 +120,23 @@ impl Label {
     pub(super) fn paper(&self) -> Quad {
         let h = self.side() / 2.0 + QUIET;
         Quad(
-            [(-h, -h), (h, -h), (h, h + STRIP), (-h, h + STRIP)]
-                .map(|(u, v)| self.centre + self.turned(u, v)),
+            [
+                (-h, -h),
+                (h, -h),
+                (h, h + self.strip()),
+                (-h, h + self.strip()),
+            ]
+            .map(|(u, v)| self.centre + self.turned(u, v)),
         )
     }
 
     /// The modules, dark is true, row by row.
     pub(super) fn modules(&self) -> Vec<bool> {
         let (text, version) = (self.text.as_bytes(), Version::Normal(self.version as i16));
-        QrCode::with_version(text, version, self.level)
+        if self.gs1 {
+            return dark(self.gs1_code(text, version), self.side());
+        }
+        let code = QrCode::with_version(text, version, self.level)
             // The division into modes that the encoder chooses is not always the
             // shortest; what table 7 promises holds for a single segment.
             .or_else(|_| {
@@ -121,18 +144,31 @@ impl Label {
                 bits.push_byte_data(text)?;
                 bits.push_terminator(self.level)?;
                 QrCode::with_bits(bits, self.level)
-            })
-            // Both makers of labels have seen to it that text and version fit.
-            .map_or_else(
-                |_| vec![false; (self.side() * self.side()) as usize],
-                |code| {
-                    code.into_colors()
-                        .into_iter()
-                        .map(|colour| colour == qrcode::Color::Dark)
-                        .collect()
-                },
-            )
+            });
+        dark(code, self.side())
     }
+
+    /// FNC1 in first position, then the elements (ISO/IEC 18004, 7.4.8.2).
+    fn gs1_code(&self, text: &[u8], version: Version) -> qrcode::QrResult<QrCode> {
+        let mut bits = Bits::new(version);
+        bits.push_fnc1_first_position()?;
+        bits.push_optimal_data(text)?;
+        bits.push_terminator(self.level)?;
+        QrCode::with_bits(bits, self.level)
+    }
+}
+
+/// The modules of a code. Its makers have seen to it that text and version fit.
+fn dark(code: qrcode::QrResult<QrCode>, side: f32) -> Vec<bool> {
+    code.map_or_else(
+        |_| vec![false; (side * side) as usize],
+        |code| {
+            code.into_colors()
+                .into_iter()
+                .map(|colour| colour == qrcode::Color::Dark)
+                .collect()
+        },
+    )
 }
 
 impl Scene {
@@ -224,6 +260,9 @@ impl Scene {
                     middle + label.at_mm.1 * px,
                 ),
                 turn: label.turn_deg.to_radians(),
+                lines: Vec::new(),
+                gs1: false,
+                misprint: false,
             });
         }
         Ok(Item {
@@ -336,13 +375,18 @@ impl Layout {
     fn new(camera: &CameraPlan, plan: &BeltSourcePlan) -> Result<Self, CameraError> {
         let module = f64::from(plan.module_mm * plan.px_per_mm);
         // A label in any turn lies within this circle.
+        let (strip, least) = match plan.print {
+            true => (print::strip(2), print::VERSION),
+            false => (STRIP, 1),
+        };
         let diameter = |version: usize| {
             let side = (17 + 4 * version) as f64 + 2.0 * f64::from(QUIET);
             // From the code's centre to the far corner of the strip.
-            module * 2.0 * (side / 2.0).hypot(side / 2.0 + f64::from(STRIP))
+            module * 2.0 * (side / 2.0).hypot(side / 2.0 + f64::from(strip))
         };
         let fits = |version: &usize| diameter(*version) + 4.0 <= f64::from(camera.height);
-        let Some(version) = (1..=MAX_VERSION).rev().find(fits) else {
+        let most = if plan.print { least } else { MAX_VERSION };
+        let Some(version) = (least..=most).rev().find(fits) else {
             return Err(unsupported(
                 format!(
                     "camera.belt: a label with modules of {module:.1} pixels does not fit a picture {} pixels high",
@@ -374,14 +418,29 @@ impl Layout {
         let level = *random
             .choice(&[EcLevel::L, EcLevel::M, EcLevel::Q, EcLevel::H])
             .unwrap_or(&EcLevel::M);
-        let label = Label {
+        let mut label = Label {
             text: text(&mut random, version, level, index),
             version,
             level,
             module: plan.module_mm * plan.px_per_mm,
             centre: Point::default(),
             turn: (90.0 * random.u32(0..4) as f32 + 24.0 * (random.f32() - 0.5)).to_radians(),
+            lines: Vec::new(),
+            gs1: false,
+            misprint: false,
         };
+        if plan.print {
+            let content = print::content(plan.seed, index, plan.misprint_every);
+            label = Label {
+                text: content.code,
+                version: print::VERSION,
+                level: EcLevel::M,
+                lines: content.lines,
+                gs1: true,
+                misprint: content.misprint,
+                ..label
+            };
+        }
         // Room of the paper around the code's centre, so that all of it is seen.
         let (left, top, right, bottom) = label.paper().bounds();
         let px = f64::from(plan.px_per_mm);

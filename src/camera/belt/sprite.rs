@@ -7,7 +7,8 @@
 //! the exposure, and sorts the result by its place between two pixels: laying a
 //! row onto a frame is then a mix of two neighbouring rows of bytes.
 
-use super::scene::{Label, QUIET, STRIP, mix};
+use super::print;
+use super::scene::{Label, QUIET, mix};
 use super::script::Look;
 
 /// Samples to a pixel along the belt.
@@ -65,6 +66,8 @@ impl Sprite {
         let print = Print {
             modules: &modules,
             side: label.side(),
+            strip: label.strip(),
+            lines: &label.lines,
             paper: u32::from(paper),
             ink: u32::from(look.ink),
             seed: mix(seed, 11),
@@ -196,6 +199,9 @@ impl Sprite {
 struct Print<'a> {
     modules: &'a [bool],
     side: f32,
+    /// Height of the strip below the code, in modules, and what is printed there.
+    strip: f32,
+    lines: &'a [String],
     paper: u32,
     ink: u32,
     seed: u64,
@@ -207,10 +213,12 @@ impl Print<'_> {
     fn at(&self, u: f32, v: f32) -> Option<u32> {
         let half = self.side / 2.0;
         let rim = half + QUIET;
-        if u < -rim || u >= rim || v < -rim || v >= rim + STRIP {
+        if u < -rim || u >= rim || v < -rim || v >= rim + self.strip {
             return None;
         }
-        let dark = if v >= rim {
+        let dark = if v >= rim && !self.lines.is_empty() {
+            print::ink(self.lines, u + half, v - rim)
+        } else if v >= rim {
             self.small_print(u + half, v - rim)
         } else {
             let (x, y) = ((u + half).floor(), (v + half).floor());

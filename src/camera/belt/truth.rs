@@ -25,6 +25,8 @@ pub struct TruthItem {
     pub index: u64,
     /// The text of each of its codes.
     pub texts: Vec<String>,
+    /// What is printed beside its code is not what the code says, on purpose.
+    pub misprint: bool,
     /// When all of its labels were in view for the first time; `None`: never.
     pub entered_ns: Option<u64>,
     /// When the last of its labels had left the view for good; `None`: it stays,
@@ -62,6 +64,7 @@ impl Truth {
         let (entered, left) = self.in_view(&item);
         Some(TruthItem {
             index,
+            misprint: item.labels.iter().any(|label| label.misprint),
             texts: item.labels.into_iter().map(|label| label.text).collect(),
             entered_ns: entered.map(|t| self.stamp(t)),
             left_ns: left.filter(|t| t.is_finite()).map(|t| self.stamp(t)),

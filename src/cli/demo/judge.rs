@@ -23,13 +23,54 @@ pub(super) struct Expected {
     pub entered_ns: u64,
     /// When it has left; `None`: it stays.
     pub left_ns: Option<u64>,
+    /// What is printed on it is not what its code says.
+    pub misprint: bool,
+}
+
+/// What the rules made of the print on an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Print {
+    /// It says what the code says.
+    Right,
+    /// It says something else.
+    Wrong,
+    /// It was not read.
+    Unread,
+}
+
+/// How often the rules were right about print.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Prints {
+    /// Items printed wrong that the rules found.
+    pub found: u64,
+    /// Items printed wrong that passed.
+    pub passed: u64,
+    /// Items printed right that the rules called wrong.
+    pub accused: u64,
+    /// Items printed right that passed.
+    pub right: u64,
+    /// Items of which print was not read in time.
+    pub unread: u64,
+}
+
+impl Prints {
+    /// An item that is a `misprint` or not was called this.
+    pub(super) fn count(&mut self, misprint: bool, called: Print) {
+        *match (called, misprint) {
+            (Print::Unread, _) => &mut self.unread,
+            (Print::Wrong, true) => &mut self.found,
+            (Print::Right, true) => &mut self.passed,
+            (Print::Wrong, false) => &mut self.accused,
+            (Print::Right, false) => &mut self.right,
+        } += 1;
+    }
 }
 
 /// What an event turns out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Finding {
     /// The item's first event.
-    Read { index: u64 },
+    Read { index: u64, misprint: bool },
     /// A byte-identical resend: at least once is what MQTT promises.
     Resent,
     /// Another event for an item that had one.
@@ -145,6 +186,7 @@ impl Judge {
                 }
                 return Finding::Read {
                     index: known.item.index,
+                    misprint: known.item.misprint,
                 };
             }
         }
@@ -222,6 +264,7 @@ mod tests {
                 text: (*text).into(),
                 entered_ns: (10 + index) * S,
                 left_ns: Some((12 + index) * S),
+                misprint: index == 1,
             });
         }
         judge
@@ -234,7 +277,10 @@ mod tests {
         assert_eq!(judge.tally(), Tally::default());
         assert_eq!(
             judge.received("r-1", &[Some("A")]),
-            [Finding::Read { index: 0 }]
+            [Finding::Read {
+                index: 0,
+                misprint: false
+            }]
         );
         // B has left at 13 s and has its time of grace.
         assert_eq!(judge.advance(15 * S), []);
@@ -270,7 +316,10 @@ mod tests {
         judge.received("r-1", &[Some("A")]);
         assert_eq!(
             judge.received("r-2", &[Some("A")]),
-            [Finding::Read { index: 1 }]
+            [Finding::Read {
+                index: 1,
+                misprint: true
+            }]
         );
         assert!(judge.tally().good());
         judge.received("r-3", &[Some("A")]);
@@ -298,6 +347,29 @@ mod tests {
     }
 
     #[test]
+    fn print_is_held_against_the_truth() {
+        let mut prints = Prints::default();
+        for (misprint, called) in [
+            (true, Print::Wrong),
+            (true, Print::Right),
+            (false, Print::Wrong),
+            (false, Print::Right),
+            (false, Print::Right),
+            (true, Print::Unread),
+        ] {
+            prints.count(misprint, called);
+        }
+        let expected = Prints {
+            found: 1,
+            passed: 1,
+            accused: 1,
+            right: 2,
+            unread: 1,
+        };
+        assert_eq!(prints, expected);
+    }
+
+    #[test]
     fn the_memory_is_bounded() {
         let mut judge = Judge::default();
         for index in 0..2_000 {
@@ -306,6 +378,7 @@ mod tests {
                 text: format!("T{index}"),
                 entered_ns: index * S,
                 left_ns: Some((index + 1) * S),
+                misprint: false,
             });
             judge.advance(index * S);
         }

@@ -11,14 +11,14 @@ use serde::Deserialize;
 
 use super::Args;
 use super::broker::Broker;
-use super::judge::{Expected, Finding, Judge, Tally};
+use super::judge::{Expected, Finding, Judge, Print, Prints, Tally};
 use super::subscriber::{News, Subscriber};
 use crate::camera::belt::{Belt, BeltScript, Truth};
 use crate::camera::{Keeper, Source};
 use crate::cli::daemon::{Daemon, Input, Start};
 use crate::clock;
 use crate::config::{
-    self, BeltSource, Camera, Config, Mqtt, MqttVersion, Reader, Service, SourcePlan,
+    self, BeltSource, Camera, Config, Mqtt, MqttVersion, OcrField, Reader, Service, SourcePlan,
 };
 use crate::service::Notifier;
 use crate::service::signals::{self, Signal};
@@ -26,6 +26,8 @@ use crate::service::signals::{self, Signal};
 /// How long before an item comes into view the judge is told of it, ns: a code
 /// may be read a moment before the whole label is in view.
 const AHEAD_NS: u64 = 20_000_000_000;
+/// One of so many labels is printed wrong.
+const MISPRINT_EVERY: u64 = 50;
 /// How often the count is brought up to date when nothing happens.
 const TICK: Duration = Duration::from_millis(200);
 /// How long the broker that runs in the same process may take to answer.
@@ -43,6 +45,28 @@ struct ReadEvent {
     id: String,
     codes: Vec<ReadCode>,
     track: ReadTrack,
+    #[serde(default)]
+    ocr_skipped: Vec<ReadSkipped>,
+    verdict: Option<ReadVerdict>,
+}
+
+#[derive(Deserialize)]
+struct ReadSkipped {
+    name: String,
+    reason: String,
+}
+
+#[derive(Deserialize)]
+struct ReadVerdict {
+    pass: bool,
+    mismatch: Option<ReadMismatch>,
+}
+
+#[derive(Deserialize)]
+struct ReadMismatch {
+    field: String,
+    printed: String,
+    encoded: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -120,6 +144,7 @@ pub(super) fn run(args: &Args) -> Result<bool, String> {
         judge: Judge::default(),
         next: 0,
         noreads: 0,
+        prints: Prints::default(),
         begun_ns: clock::mono_ns(),
     };
     course.follow(args, &told);
@@ -167,6 +192,12 @@ fn config(args: &Args, port: u16, state: &Path) -> Config {
                 items: args.items.unwrap_or(0),
                 // The daemon is up before the first item comes.
                 started_unix_ms: (clock::wall_ns() / 1_000_000).max(0) as u64 + 1000,
+                print: cfg!(feature = "ocr"),
+                misprint_every: if cfg!(feature = "ocr") {
+                    MISPRINT_EVERY
+                } else {
+                    0
+                },
                 ..belt.clone()
             },
             ..Camera::default()
@@ -177,6 +208,8 @@ fn config(args: &Args, port: u16, state: &Path) -> Config {
             module_mm: Some(belt.module_mm),
             px_per_mm: Some(belt.px_per_mm),
         },
+        ocr: ocr(),
+        rule: rules(),
         mqtt: Mqtt {
             url: format!("mqtt://127.0.0.1:{port}"),
             version: MqttVersion::V311,
@@ -187,6 +220,48 @@ fn config(args: &Args, port: u16, state: &Path) -> Config {
             ..Service::default()
         },
         ..Config::default()
+    }
+}
+
+/// Lot and expiry below the code of the belt's labels, which are of version 3, 29
+/// modules wide.
+fn ocr() -> config::Ocr {
+    let field = |name: &str, top: f32, prefix: &str| OcrField {
+        name: name.into(),
+        place: Some([-4.0, top, 37.0, 6.2]),
+        prefix: Some(prefix.into()),
+        ..OcrField::default()
+    };
+    if !cfg!(feature = "ocr") {
+        return config::Ocr::default();
+    }
+    config::Ocr {
+        field: vec![
+            OcrField {
+                pattern: Some("[A-Z][0-9]{6}".into()),
+                ..field("lot", 33.0, "LOT ")
+            },
+            OcrField {
+                date: Some("DD.MM.YY".into()),
+                ..field("exp", 40.0, "EXP ")
+            },
+        ],
+        // A demonstration runs on machines that do a hundred other things.
+        wait_ms: 500,
+        ..config::Ocr::default()
+    }
+}
+
+fn rules() -> Vec<config::Rule> {
+    let rule = |name: &str, field: &str, ai: &str| config::Rule {
+        name: name.into(),
+        field: Some(field.into()),
+        equals_ai: Some(ai.into()),
+        ..config::Rule::default()
+    };
+    match cfg!(feature = "ocr") {
+        true => vec![rule("lot", "lot", "10"), rule("expiry", "exp", "17")],
+        false => Vec::new(),
     }
 }
 
@@ -210,6 +285,7 @@ struct Course {
     /// The next item that the judge is to be told of.
     next: u64,
     noreads: u64,
+    prints: Prints,
     begun_ns: u64,
 }
 
@@ -276,6 +352,7 @@ impl Course {
                     text,
                     entered_ns,
                     left_ns: item.left_ns,
+                    misprint: item.misprint,
                 });
             }
             self.next += 1;
@@ -331,12 +408,56 @@ impl Course {
             let text = event.codes.get(nth).and_then(|code| code.text.as_deref());
             let text = shorten(text.unwrap_or_default());
             let what = match finding {
-                Finding::Read { index } => format!("item {index:<5} {how}  {text}"),
+                Finding::Read { index, misprint } => {
+                    let print = self.print(&event, misprint);
+                    format!("item {index:<5} {how}  {text}{print}")
+                }
                 Finding::Resent => format!("resent {}", event.id),
                 Finding::Twice { .. } => format!("TWICE      {how}  {text}"),
                 Finding::Wrong { .. } => format!("WRONG TEXT {how}  {text}"),
             };
             self.line(&what);
+        }
+    }
+
+    /// Counts what the rules say of the print on an item, and tells it where it is
+    /// worth a word.
+    fn print(&mut self, event: &ReadEvent, misprint: bool) -> String {
+        let Some(verdict) = &event.verdict else {
+            return String::new();
+        };
+        let called = match (&verdict.mismatch, verdict.pass) {
+            (Some(_), _) => Print::Wrong,
+            (None, true) if event.ocr_skipped.is_empty() => Print::Right,
+            _ => Print::Unread,
+        };
+        self.prints.count(misprint, called);
+        match (&verdict.mismatch, misprint) {
+            (Some(mismatch), _) => format!(
+                "  {}: {} says \"{}\", the code \"{}\"",
+                if misprint {
+                    "WRONG LABEL"
+                } else {
+                    "CALLED WRONG"
+                },
+                mismatch.field,
+                mismatch.printed.escape_debug(),
+                mismatch
+                    .encoded
+                    .as_deref()
+                    .unwrap_or_default()
+                    .escape_debug()
+            ),
+            (None, true) => "  wrong label, not noticed".into(),
+            (None, false) if called == Print::Unread => {
+                let why: Vec<_> = event
+                    .ocr_skipped
+                    .iter()
+                    .map(|skipped| format!("{} {}", skipped.name, skipped.reason))
+                    .collect();
+                format!("  print not read: {}", why.join(", "))
+            }
+            (None, false) => String::new(),
         }
     }
 
@@ -368,6 +489,21 @@ impl Course {
              {wrong} with a wrong text; {} no-reads, {resent} resends",
             self.noreads
         ));
+        let Prints {
+            found,
+            passed,
+            accused,
+            right,
+            unread,
+        } = self.prints;
+        if cfg!(feature = "ocr") {
+            say(format_args!(
+                "{} labels printed wrong on purpose: {found} found, {passed} passed; \
+                 {accused} of {} printed right were called wrong; {unread} not read in time",
+                found + passed,
+                right + accused,
+            ));
+        }
         if !complete {
             say(format_args!(
                 "The embedded broker did not answer at the end: the count is not complete."

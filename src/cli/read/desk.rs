@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 use super::inputs::Input;
 use super::overlay;
 use super::report::{Failure, Found, Style, Told};
+use super::text::{Sharpest, Texts};
 use super::video::Video;
 use crate::camera::picture;
 use crate::frame::Luma;
+use crate::ocr::Line;
 use crate::qr::{Code, Hint, Reader, ReaderOptions, Reads};
 
 /// A reader with what it needs; each thread has one.
@@ -18,18 +20,25 @@ pub(super) struct Desk {
     reader: Reader,
     /// What the last plane showed.
     reads: Reads,
+    texts: Texts,
     /// How to tell of it.
     style: Style,
     overlay: Option<PathBuf>,
 }
 
 impl Desk {
-    /// Tells in `style`, and draws into the folder `overlay`.
-    pub(super) fn new(options: ReaderOptions, style: Style, overlay: Option<PathBuf>) -> Self {
+    /// Tells in `style`, and draws into the folder `overlay`. Reads text if `texts`.
+    pub(super) fn new(
+        options: ReaderOptions,
+        texts: bool,
+        style: Style,
+        overlay: Option<PathBuf>,
+    ) -> Self {
         Self {
             reader: Reader::new(options.clone()),
             options,
             reads: Reads::default(),
+            texts: Texts::new(texts),
             style,
             overlay,
         }
@@ -53,21 +62,24 @@ impl Desk {
                     .unopened(&file, error.reason(), error.to_string());
             }
         };
+        self.texts.ready();
         let Some(took) = self.luma(picture.view(), &[]) else {
             return self.style.panicked(&file, picture.view());
         };
+        let (lines, took) = self.text(picture.view(), took);
         let mut told = self.style.read(Found {
             file: &file,
             size: (picture.width, picture.height),
             frames: None,
             took,
             codes: self.reads.codes.iter().collect(),
+            lines: &lines,
             failure: self.failure(),
         });
         if let Some(folder) = &self.overlay {
             let name = path.file_stem().unwrap_or_default().to_string_lossy();
             let drawn = folder.join(format!("{:05}-{name}.png", index + 1));
-            if let Err(error) = overlay::write(&drawn, picture.view(), &self.reads) {
+            if let Err(error) = overlay::write(&drawn, picture.view(), &self.reads, &lines) {
                 log::error!("cannot write {}: {error}", drawn.display());
                 told.opened = false;
             }
@@ -76,7 +88,8 @@ impl Desk {
     }
 
     /// A video is told like a picture that shows what all its frames show: each
-    /// content once, as the first frame that has it.
+    /// content once, as the first frame that has it, and the text of the sharpest
+    /// frame.
     fn video(&mut self, path: &Path) -> Told {
         let file = path.to_string_lossy();
         let mut video = match Video::open(path, None) {
@@ -86,6 +99,8 @@ impl Desk {
         let mut codes: Vec<Code> = Vec::new();
         let (mut size, mut frames, mut took) = ((0, 0), 0, Duration::ZERO);
         let mut failure = None;
+        let mut sharpest = Sharpest::default();
+        self.texts.ready();
         loop {
             let frame = match video.next() {
                 Ok(Some(frame)) => frame,
@@ -98,6 +113,7 @@ impl Desk {
             size = (frame.width(), frame.height());
             frames += 1;
             took += spent;
+            sharpest.offer(frame.luma());
             for code in self.reads.codes.iter() {
                 let same = |known: &Code| {
                     known.symbology == code.symbology && known.content == code.content
@@ -108,14 +124,25 @@ impl Desk {
             }
             failure = self.failure().or(failure);
         }
+        // What its codes cover is known of the last frame only, which is another.
+        self.reads = Reads::default();
+        let (lines, took) = self.text(sharpest.luma(), took);
         self.style.read(Found {
             file: &file,
             size,
             frames: Some(frames),
             took,
+            lines: &lines,
             failure: failure.filter(|_| codes.is_empty()),
             codes: codes.iter().collect(),
         })
+    }
+
+    /// The text beside the codes in `self.reads`, and all the time that it `took`.
+    fn text(&mut self, luma: Luma<'_>, took: Duration) -> (Vec<Line>, Duration) {
+        let start = Instant::now();
+        let lines = self.texts.read(luma, &self.reads);
+        (lines, took + start.elapsed())
     }
 
     /// Why the last plane showed nothing.

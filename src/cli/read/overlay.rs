@@ -1,4 +1,4 @@
-//! A picture with the codes drawn into it, to be looked at.
+//! A picture with the codes and lines of text drawn into it, to be looked at.
 
 use std::path::Path;
 
@@ -6,10 +6,12 @@ use image::{ImageFormat, ImageResult, Rgb, RgbImage};
 
 use crate::frame::Luma;
 use crate::geometry::{Point, Quad};
+use crate::ocr::Line;
 use crate::qr::Reads;
 
 const READ: Rgb<u8> = Rgb([0, 220, 0]);
 const UNREAD: Rgb<u8> = Rgb([255, 40, 40]);
+const TEXT: Rgb<u8> = Rgb([40, 90, 255]);
 
 /// Digits, three by five pixels, rows from the top, the left pixel in bit 2.
 const DIGITS: [[u8; 5]; 10] = [
@@ -26,16 +28,19 @@ const DIGITS: [[u8; 5]; 10] = [
 ];
 
 /// Writes `luma` as PNG with the outlines of all codes, and the number of each
-/// that was read, counted as in the results.
-pub(super) fn write(path: &Path, luma: Luma<'_>, reads: &Reads) -> ImageResult<()> {
-    draw(luma, reads).save_with_format(path, ImageFormat::Png)
+/// that was read, counted as in the results; and of the lines of text.
+pub(super) fn write(path: &Path, luma: Luma<'_>, reads: &Reads, lines: &[Line]) -> ImageResult<()> {
+    draw(luma, reads, lines).save_with_format(path, ImageFormat::Png)
 }
 
-fn draw(luma: Luma<'_>, reads: &Reads) -> RgbImage {
+fn draw(luma: Luma<'_>, reads: &Reads, lines: &[Line]) -> RgbImage {
     let mut picture = RgbImage::from_fn(luma.width() as u32, luma.height() as u32, |x, y| {
         let level = luma.at(x as usize, y as usize);
         Rgb([level; 3])
     });
+    for line in lines {
+        outline(&mut picture, &line.corners, TEXT);
+    }
     for unread in &reads.unread {
         outline(&mut picture, &unread.corners, UNREAD);
     }
@@ -109,9 +114,15 @@ mod tests {
             reason: crate::qr::Reason::Blur,
             agreement: 0.9,
         });
-        let picture = draw(luma, &reads);
+        let line = Line {
+            text: "x".into(),
+            confidence: 1.0,
+            corners: square.shifted(Point::new(-19.0, 0.0)),
+        };
+        let picture = draw(luma, &reads, std::slice::from_ref(&line));
         assert_eq!(*picture.get_pixel(40, 10), READ, "on the rim");
-        assert_eq!(*picture.get_pixel(2, 2), Rgb([100; 3]), "outside");
+        assert_eq!(*picture.get_pixel(10, 10), TEXT, "on the rim of the text");
+        assert_eq!(*picture.get_pixel(2, 56), Rgb([100; 3]), "outside");
         let green = picture.enumerate_pixels().filter(|(x, y, pixel)| {
             **pixel == READ && (25..55).contains(x) && (15..45).contains(y)
         });

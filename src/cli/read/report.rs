@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::frame::Luma;
 use crate::item::{CodeView, Event, EventCode};
+use crate::ocr;
 use crate::qr::{Code, Reason};
 
 /// What is told of a picture that the reader cannot cope with.
@@ -19,7 +20,7 @@ pub(super) const PANICKED: &str = "the reader failed on this picture, which is a
 pub(super) enum Style {
     /// One object a line.
     Json,
-    /// A line for the file and one for each code.
+    /// A line for the file and one for each code and each text.
     Text,
 }
 
@@ -50,6 +51,8 @@ pub(super) struct Found<'a> {
     pub(super) took: Duration,
     /// The codes.
     pub(super) codes: Vec<&'a Code>,
+    /// The lines of text.
+    pub(super) lines: &'a [ocr::Line],
     /// Why there are none.
     pub(super) failure: Option<Failure>,
 }
@@ -65,8 +68,28 @@ struct Line<'a> {
     ms: Option<f64>,
     codes: Vec<CodeView<'a>>,
     /// Texts beside the codes.
-    ocr: [(); 0],
+    ocr: Vec<TextView<'a>>,
     failure: Option<Failure>,
+}
+
+/// A line of text in `--jsonl`.
+#[derive(Serialize)]
+struct TextView<'a> {
+    text: &'a str,
+    conf: f64,
+    /// From the text's own top left, clockwise as it is read.
+    r#box: [[f64; 2]; 4],
+}
+
+impl<'a> From<&'a ocr::Line> for TextView<'a> {
+    fn from(line: &'a ocr::Line) -> Self {
+        let round = |value: f32, to: f64| (f64::from(value) * to).round() / to;
+        Self {
+            text: &line.text,
+            conf: round(line.confidence, 1e3),
+            r#box: line.corners.0.map(|p| [round(p.x, 10.0), round(p.y, 10.0)]),
+        }
+    }
 }
 
 /// The line of `--sequence --jsonl`.
@@ -115,7 +138,7 @@ impl Style {
                 frames: found.frames,
                 ms: Some((ms * 1e3).round() / 1e3),
                 codes: found.codes.iter().map(|&code| code.into()).collect(),
-                ocr: [],
+                ocr: found.lines.iter().map(TextView::from).collect(),
                 failure: found.failure,
             }),
             Style::Text => people(&found, ms),
@@ -160,7 +183,7 @@ impl Style {
                 frames: None,
                 ms: None,
                 codes: Vec::new(),
-                ocr: [],
+                ocr: Vec::new(),
                 failure: Some(Failure {
                     reason,
                     detail: detail.into(),
@@ -182,6 +205,7 @@ impl Style {
             frames: None,
             took: Duration::ZERO,
             codes: Vec::new(),
+            lines: &[],
             failure: Some(Failure {
                 reason: Reason::Damage.name(),
                 detail: PANICKED.into(),
@@ -206,19 +230,19 @@ fn people(found: &Found<'_>, ms: f64) -> String {
     let frames = found
         .frames
         .map_or(String::new(), |count| format!("{count} frames, "));
-    let mut text = format!("{} ({frames}{width}x{height}, {ms:.1} ms): ", found.file);
+    let mut told = format!("{} ({frames}{width}x{height}, {ms:.1} ms): ", found.file);
     // Writing to a String cannot fail.
     let _ = match (&found.failure, found.codes.len()) {
         (Some(failure), _) => {
-            writeln!(text, "nothing read: {}: {}", failure.reason, failure.detail)
+            writeln!(told, "nothing read: {}: {}", failure.reason, failure.detail)
         }
-        (None, 1) => writeln!(text, "1 code"),
-        (None, count) => writeln!(text, "{count} codes"),
+        (None, 1) => writeln!(told, "1 code"),
+        (None, count) => writeln!(told, "{count} codes"),
     };
     for (index, code) in found.codes.iter().enumerate() {
         let centre = code.corners.centre();
         let _ = writeln!(
-            text,
+            told,
             "  {} {} {}-{} at {:.0},{:.0}: {}",
             index + 1,
             code.symbology.name(),
@@ -229,7 +253,17 @@ fn people(found: &Found<'_>, ms: f64) -> String {
             payload(code)
         );
     }
-    text
+    for line in found.lines {
+        let centre = line.corners.centre();
+        let sure = line.confidence * 100.0;
+        let text = &line.text;
+        let _ = writeln!(
+            told,
+            "  text at {:.0},{:.0}, {sure:.0} % sure: {text:?}",
+            centre.x, centre.y
+        );
+    }
+    told
 }
 
 fn payload(code: &Code) -> String {

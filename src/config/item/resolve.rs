@@ -6,7 +6,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{Expected, Item, ItemPlan, NoReads, NoReadsPlan, Rule, RulePlan};
-use crate::config::{BeltPlan, CameraPlan, Problems};
+use super::{FieldRule, IfMissing};
+use crate::config::ocr::is_ai;
+use crate::config::{BeltPlan, CameraPlan, OcrPlan, Problems, keys};
 
 /// Largest file of expected texts, in bytes: about two million of them.
 const MAX_EXPECTED_BYTES: u64 = 64 << 20;
@@ -77,8 +79,9 @@ impl Item {
 
 impl Rule {
     /// Compiles the expression and reads the file of expected texts. `key` is the
-    /// rule's place in the configuration, as `rule[0]`.
-    pub fn resolve(&self, key: &str, problems: &mut Problems) -> RulePlan {
+    /// rule's place in the configuration, as `rule[0]`, and `ocr` has the fields
+    /// that it may ask of.
+    pub fn resolve(&self, key: &str, ocr: &OcrPlan, problems: &mut Problems) -> RulePlan {
         if self.name.trim().is_empty() {
             problems.add(
                 format!("{key}.name"),
@@ -133,12 +136,70 @@ impl Rule {
             length: self.length,
             gs1: self.gs1,
             expected: listed.then_some(expected),
+            field: self.field_rule(key, ocr, problems),
         }
+    }
+
+    fn field_rule(&self, key: &str, ocr: &OcrPlan, problems: &mut Problems) -> Option<FieldRule> {
+        let Some(name) = &self.field else {
+            for (own, given) in [
+                ("equals-ai", self.equals_ai.is_some()),
+                ("if-missing", self.if_missing != IfMissing::Fail),
+            ] {
+                if given {
+                    problems.add(
+                        format!("{key}.{own}"),
+                        "the rule does not ask of a field of text",
+                        "name the field: field = \"…\"",
+                    );
+                }
+            }
+            return None;
+        };
+        if self.gs1 {
+            problems.add(
+                format!("{key}.gs1"),
+                "the rule asks of a field of text",
+                "ask it of the codes, in a rule of its own without `field`",
+            );
+        }
+        if let Some(ai) = &self.equals_ai
+            && !is_ai(ai)
+        {
+            problems.add(
+                format!("{key}.equals-ai"),
+                format!("\"{ai}\" is no application identifier"),
+                "write its two to four digits, as \"10\"",
+            );
+        }
+        let Some(field) = ocr.fields.iter().find(|field| field.name == *name) else {
+            // A field that has faults of its own is told once.
+            if problems.0.iter().any(|p| p.key.starts_with("ocr.field")) {
+                return None;
+            }
+            let names = || ocr.fields.iter().map(|field| field.name.as_str());
+            let cure = match keys::nearest(name, names()) {
+                Some(nearest) => format!("did you mean \"{nearest}\"?"),
+                None => "describe it in an [[ocr.field]] with this name".to_owned(),
+            };
+            problems.add(
+                format!("{key}.field"),
+                format!("there is no field \"{name}\""),
+                cure,
+            );
+            return None;
+        };
+        Some(FieldRule {
+            name: name.clone(),
+            equals_ai: self.equals_ai.clone(),
+            date: field.date.clone(),
+            if_missing: self.if_missing,
+        })
     }
 }
 
 /// The expression that fits where `text` fits the whole.
-fn whole(text: &str) -> Result<regex::Regex, regex::Error> {
+pub(in crate::config) fn whole(text: &str) -> Result<regex::Regex, regex::Error> {
     let build = |text: &str| regex::RegexBuilder::new(text).size_limit(1 << 20).build();
     // By itself first: in "a)(?:b" a stray bracket would pair with ours and leave
     // half of it without an anchor.

@@ -21,7 +21,7 @@ pub fn resolve(yymmdd: &str, day_may_be_left_out: bool, today: Date) -> Option<D
 }
 
 /// The year with the last two digits `year`, within GS1's window around `today`.
-fn full_year(year: i8, today: Date) -> i16 {
+pub fn full_year(year: i8, today: Date) -> i16 {
     let (century, current) = (today.year() / 100, today.year() % 100);
     let year = i16::from(year);
     let century = match year - current {

@@ -19,7 +19,7 @@ use jiff::civil::Date;
 
 pub use associations::check_associations;
 pub use check::Fault;
-pub use date::resolve as resolve_date;
+pub use date::{full_year, resolve as resolve_date};
 pub use digital_link::parse_digital_link;
 pub use elements::parse_elements;
 

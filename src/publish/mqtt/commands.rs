@@ -182,13 +182,17 @@ impl Commands {
             ("trigger", None, None) => Command::Trigger,
             ("snapshot", None, None) => Command::Snapshot,
             ("reload", None, None) => Command::Reload,
+            ("promote", None, None) => Command::Promote,
+            ("drop-canary", None, None) => Command::DropCanary,
             ("set", Some(key), Some(value)) if plain(&key) => Command::Set { key, value },
             ("set", ..) => return refuse(Some(&id), "'set' needs key and value".into()),
-            ("trigger" | "snapshot" | "reload", ..) => {
+            ("trigger" | "snapshot" | "reload" | "promote" | "drop-canary", ..) => {
                 return refuse(Some(&id), format!("'{verb}' takes neither key nor value"));
             }
             _ => {
-                let detail = "there is no such command: trigger, snapshot, reload, set".to_owned();
+                let detail = "there is no such command: trigger, snapshot, reload, set, promote, \
+                              drop-canary"
+                    .to_owned();
                 return refuse(Some(&id), detail);
             }
         };
@@ -209,7 +213,7 @@ impl Commands {
 /// The verb as far as it may be repeated: the topic is somebody else's text.
 fn known(verb: &str) -> &str {
     match verb {
-        "trigger" | "snapshot" | "reload" | "set" => verb,
+        "trigger" | "snapshot" | "reload" | "set" | "promote" | "drop-canary" => verb,
         _ => "unknown",
     }
 }

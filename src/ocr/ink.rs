@@ -1,0 +1,139 @@
+//! Where a strip has ink: columns and rows of it, and the gaps between.
+
+use super::{HEIGHT, Strip};
+
+/// Least distance of ink from the background, in grey levels: below it a strip is
+/// blank (the noise of a dark picture is of this size).
+const LEAST_CONTRAST: i32 = 14;
+/// What counts as ink, in percent of the darkest ink's distance from the
+/// background: soft rims of letters do not.
+const INK: i32 = 40;
+/// … and at least so much of the whole strip's contrast, in percent.
+const LEAST_INK: i32 = 18;
+/// Columns that have one background, with two such blocks on either side.
+const BLOCK: usize = 24;
+/// Columns left blank beside the text where a strip is trimmed.
+const MARGIN: usize = 6;
+
+/// The grey value below which `percent` of the pixels lie.
+fn quantile(histogram: &[u32; 256], percent: u32) -> i32 {
+    let all: u32 = histogram.iter().sum();
+    let mut sum = 0;
+    let at = histogram.iter().position(|n| {
+        sum += n;
+        u64::from(sum) * 100 > u64::from(all) * u64::from(percent)
+    });
+    at.unwrap_or(255) as i32
+}
+
+/// The ink of a strip.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Ink {
+    /// For each column, how many of its pixels are ink.
+    pub(super) columns: Vec<u16>,
+    /// First row with ink, and the one after the last.
+    pub(super) rows: (usize, usize),
+}
+
+impl Ink {
+    /// `None` if the strip is blank.
+    pub(super) fn of(strip: &Strip) -> Option<Self> {
+        let luma = strip.luma();
+        let mut whole = [0u32; 256];
+        let blocks = strip.width().div_ceil(BLOCK);
+        let mut histograms = vec![[0u32; 256]; blocks];
+        for y in 0..luma.height() {
+            for (pixels, histogram) in luma.row(y).chunks(BLOCK).zip(&mut histograms) {
+                for &grey in pixels {
+                    histogram[usize::from(grey)] += 1;
+                    whole[usize::from(grey)] += 1;
+                }
+            }
+        }
+        let middle = quantile(&whole, 50);
+        let (dark, light) = (quantile(&whole, 2), quantile(&whole, 98));
+        let contrast = (middle - dark).max(light - middle);
+        if contrast < LEAST_CONTRAST {
+            return None;
+        }
+        // Letters cover less than half of a line, so the median is background.
+        // Light letters on dark ground are ink as well.
+        let sign = if middle - dark >= light - middle {
+            1
+        } else {
+            -1
+        };
+        let mut columns = vec![0u16; strip.width()];
+        let mut rows = [0usize; HEIGHT];
+        for block in 0..blocks {
+            // Glare and shadows change the background along the line.
+            let mut around = [0u32; 256];
+            for near in &histograms[block.saturating_sub(2)..(block + 3).min(blocks)] {
+                around.iter_mut().zip(near).for_each(|(sum, n)| *sum += n);
+            }
+            let (background, ink) = match sign {
+                1 => (quantile(&around, 65), quantile(&around, 2)),
+                _ => (quantile(&around, 35), quantile(&around, 98)),
+            };
+            let least = contrast * LEAST_INK / 100;
+            let threshold = ((background - ink).abs() * INK / 100).max(least);
+            let (from, to) = (block * BLOCK, ((block + 1) * BLOCK).min(strip.width()));
+            for (y, in_row) in rows.iter_mut().enumerate() {
+                let pixels = &luma.row(y)[from..to];
+                for (column, &grey) in columns[from..to].iter_mut().zip(pixels) {
+                    if (background - i32::from(grey)) * sign >= threshold {
+                        *column += 1;
+                        *in_row += 1;
+                    }
+                }
+            }
+        }
+        // A speck is no row.
+        let text = |&n: &usize| n > strip.width() / 50 + 1;
+        let first = rows.iter().position(text)?;
+        let last = rows.iter().rposition(text)?;
+        Some(Self {
+            columns,
+            rows: (first, last + 1),
+        })
+    }
+
+    /// Has the column enough ink to be part of a letter?
+    fn inked(&self, column: usize) -> bool {
+        self.columns[column] >= 2
+    }
+
+    /// The columns from the first ink to the last with a margin: (from, to).
+    pub(super) fn extent(&self) -> (usize, usize) {
+        let columns = 0..self.columns.len();
+        let first = columns.clone().find(|&x| self.inked(x)).unwrap_or(0);
+        let last = columns.rev().find(|&x| self.inked(x)).unwrap_or(0);
+        (
+            first.saturating_sub(MARGIN),
+            (last + 1 + MARGIN).min(self.columns.len()),
+        )
+    }
+
+    /// The middle of the widest run of blank columns from `from` to before `to`,
+    /// and how wide it is.
+    pub(super) fn widest_gap(&self, from: usize, to: usize) -> (usize, usize) {
+        let to = to.min(self.columns.len());
+        let (mut best, mut start) = ((from + to) / 2, None);
+        let mut widest = 0;
+        for x in from..=to {
+            let blank = x < to && !self.inked(x);
+            match (blank, start) {
+                (true, None) => start = Some(x),
+                (false, Some(begun)) => {
+                    if x - begun > widest {
+                        widest = x - begun;
+                        best = (begun + x) / 2;
+                    }
+                    start = None;
+                }
+                _ => {}
+            }
+        }
+        (best, widest)
+    }
+}

@@ -1,0 +1,278 @@
+//! From a strip to its text.
+
+use std::sync::Arc;
+
+use super::ctc::{self, Alphabet, Decoded, Output};
+use super::ink::Ink;
+use super::models::{ModelFile, Models};
+use super::net::{self, Net};
+use super::{Characters, Error, HEIGHT, ModelError, Recognised, Strip, Wanted, confidence, spaces};
+use crate::frame::Luma;
+use crate::geometry::{Point, Quad};
+
+/// Widths that networks are built for. A line costs what its bucket costs.
+const WIDTHS: [usize; 3] = [160, 320, 640];
+/// Columns of the strip that become one step of the output.
+const STEP: usize = 8;
+/// A line so much longer than a bucket, in percent, is squeezed into it: letters
+/// that are a little narrow cost less than the next bucket.
+const SQUEEZE: usize = 112;
+/// With less confidence than this the line is read upside down as well.
+const TURN: f32 = 0.5;
+/// Less probable texts are not answered: nothing legible. (One letter in a strip
+/// of noise has about this.)
+const LEGIBLE: f32 = 0.02;
+
+/// Reads strips. Networks are built when the first line of their width comes, or
+/// by [`Recogniser::warm`].
+pub struct Recogniser {
+    full: Reading,
+    ascii: Reading,
+    /// Input planes and output of the line being read.
+    planes: Vec<f32>,
+    output: Vec<f32>,
+}
+
+/// A model at all widths.
+struct Reading {
+    file: Arc<ModelFile>,
+    alphabet: Alphabet,
+    nets: [Option<Net>; WIDTHS.len()],
+}
+
+impl Recogniser {
+    /// Takes the models and builds the narrowest network of each, so that a model
+    /// that cannot be run is told now.
+    pub fn load(models: &Models) -> Result<Self, ModelError> {
+        Ok(Self {
+            full: Reading::load(&models.recognise)?,
+            ascii: Reading::load(&models.recognise_ascii)?,
+            planes: Vec::new(),
+            output: Vec::new(),
+        })
+    }
+
+    /// Builds the networks of all widths for `characters` now.
+    pub fn warm(&mut self, characters: Characters) -> Result<(), ModelError> {
+        let reading = match characters {
+            Characters::Digits | Characters::Ascii => &mut self.ascii,
+            Characters::Full => &mut self.full,
+        };
+        (0..WIDTHS.len()).try_for_each(|at| reading.net(at).map(|_| ()))
+    }
+
+    /// Reads a line, upside down too where it is not clear upright. `None` if
+    /// nothing in it is legible or, with a pattern, nothing has its form.
+    pub fn read(&mut self, strip: &Strip, wanted: &Wanted) -> Result<Option<Recognised>, Error> {
+        let upright = self.one_way(strip, wanted, false)?;
+        let sure = |read: &Option<Recognised>| read.as_ref().map_or(0.0, |read| read.confidence);
+        let mut best = upright;
+        if sure(&best) < TURN {
+            let turned = self.one_way(&strip.turned(), wanted, true)?;
+            if sure(&turned) > sure(&best) {
+                best = turned;
+            }
+        }
+        Ok(best.filter(|best| best.confidence >= LEGIBLE))
+    }
+
+    /// What the network says of a picture of 48 rows and at most 640 columns: for
+    /// each step a row of probabilities, the blank's first. For comparing it with
+    /// other runtimes.
+    pub fn probabilities(
+        &mut self,
+        luma: Luma<'_>,
+        characters: Characters,
+    ) -> Result<Vec<f32>, Error> {
+        let (right, bottom) = (luma.width() as f32, luma.height() as f32);
+        let corners = [(0.0, 0.0), (right, 0.0), (right, bottom), (0.0, bottom)];
+        let corners = Quad(corners.map(|(x, y)| Point::new(x, y)));
+        let mut output = Vec::new();
+        if let Some(strip) = Strip::cut(luma, &corners) {
+            let reading = match characters {
+                Characters::Digits | Characters::Ascii => &mut self.ascii,
+                Characters::Full => &mut self.full,
+            };
+            reading.run(&strip, &mut self.planes, &mut output)?;
+        }
+        Ok(output)
+    }
+
+    fn one_way(
+        &mut self,
+        strip: &Strip,
+        wanted: &Wanted,
+        upside_down: bool,
+    ) -> Result<Option<Recognised>, Error> {
+        let Some(ink) = Ink::of(strip) else {
+            return Ok(None);
+        };
+        let Self {
+            full,
+            ascii,
+            planes,
+            output,
+        } = self;
+        let reading = match wanted.characters {
+            Characters::Digits | Characters::Ascii => ascii,
+            Characters::Full => full,
+        };
+        output.clear();
+        // Column of the strip in the middle of each step.
+        let mut columns = Vec::new();
+        // What is blank beside the text is left out: it costs time.
+        let (mut start, to) = ink.extent();
+        for end in ends(&ink, start, to) {
+            let squeezed = reading.run(&strip.part(start, end), planes, output)?;
+            let steps = output.len() / reading.alphabet.classes();
+            let wide = (end - start) as f32 / squeezed as f32;
+            columns.extend((0..steps - columns.len()).map(|step| {
+                let column = (step as f32 + 0.5) * STEP as f32 * wide;
+                (start + column as usize).min(end - 1)
+            }));
+            start = end;
+        }
+        let said = Output::new(output, &reading.alphabet);
+        Ok(
+            decode(said, &columns, &ink, wanted).map(|(text, confidence)| Recognised {
+                text,
+                confidence,
+                upside_down,
+            }),
+        )
+    }
+}
+
+impl Reading {
+    fn load(file: &Arc<ModelFile>) -> Result<Self, ModelError> {
+        let characters = net::characters(file)?;
+        let mut reading = Self {
+            file: Arc::clone(file),
+            alphabet: Alphabet::new(characters.into_iter().chain([' '])),
+            nets: [const { None }; WIDTHS.len()],
+        };
+        // A first run tells whether the output has the shape that is expected.
+        reading.net(0)?;
+        reading
+            .infer(0, &vec![0.0; 3 * HEIGHT * WIDTHS[0]], |_| ())
+            .map_err(|error| ModelError::new(&file.name, error.to_string()))?;
+        Ok(reading)
+    }
+
+    fn net(&mut self, at: usize) -> Result<&Net, ModelError> {
+        let slot = &mut self.nets[at];
+        match slot {
+            Some(net) => Ok(net),
+            None => Ok(slot.insert(Net::load(&self.file, HEIGHT, WIDTHS[at])?)),
+        }
+    }
+
+    fn infer(&mut self, at: usize, planes: &[f32], take: impl FnOnce(&[f32])) -> Result<(), Error> {
+        let shape = [1, WIDTHS[at] / STEP, self.alphabet.classes()];
+        let net = self.net(at).map_err(|error| Error(error.to_string()))?;
+        net.run(planes, &shape, take)
+    }
+
+    /// Runs the network on a strip of at most the widest bucket. Adds the
+    /// probabilities of the steps that lie in it to `output`; how many columns the
+    /// strip had in the network.
+    fn run(
+        &mut self,
+        strip: &Strip,
+        planes: &mut Vec<f32>,
+        output: &mut Vec<f32>,
+    ) -> Result<usize, Error> {
+        let width = strip.width();
+        let at = WIDTHS
+            .iter()
+            .position(|bucket| width * 100 <= bucket * SQUEEZE)
+            .unwrap_or(WIDTHS.len() - 1);
+        let bucket = WIDTHS[at];
+        let squeezed = width.clamp(1, bucket);
+        fill(planes, strip, squeezed, bucket);
+        // One more than the text has: the network may tell its last letter late.
+        let steps = (squeezed.div_ceil(STEP) + 1).min(bucket / STEP);
+        let used = steps * self.alphabet.classes();
+        self.infer(at, planes, |said| output.extend_from_slice(&said[..used]))?;
+        Ok(squeezed)
+    }
+}
+
+/// Where the parts end that the columns `from` to `to` are read in: at gaps, each
+/// part at most as wide as the widest bucket.
+fn ends(ink: &Ink, from: usize, to: usize) -> Vec<usize> {
+    let most = WIDTHS[WIDTHS.len() - 1] * SQUEEZE / 100;
+    let parts = (to - from).div_ceil(most).max(1);
+    let mut ends: Vec<usize> = (1..parts)
+        .map(|part| {
+            let aim = from + (to - from) * part / parts;
+            // As far as the parts stay below the bucket.
+            let slack = (most - (to - from).div_ceil(parts)) / 2;
+            let slack = slack.min(most / 4);
+            ink.widest_gap(aim - slack, aim + slack).0
+        })
+        .collect();
+    ends.push(to);
+    ends
+}
+
+/// The strip as the network takes it: `squeezed` columns of it, and grey behind.
+fn fill(planes: &mut Vec<f32>, strip: &Strip, squeezed: usize, bucket: usize) {
+    let plane = HEIGHT * bucket;
+    planes.clear();
+    planes.resize(3 * plane, 0.0);
+    let luma = strip.luma();
+    let width = strip.width();
+    for y in 0..luma.height() {
+        let row = luma.row(y);
+        let to = &mut planes[y * bucket..][..squeezed];
+        if squeezed == width {
+            for (to, &grey) in to.iter_mut().zip(row) {
+                *to = f32::from(grey) / 127.5 - 1.0;
+            }
+            continue;
+        }
+        let scale = width as f32 / squeezed as f32;
+        for (x, to) in to.iter_mut().enumerate() {
+            let at = ((x as f32 + 0.5) * scale - 0.5).clamp(0.0, (width - 1) as f32);
+            let (left, part) = (at as usize, at.fract());
+            let right = (left + 1).min(width - 1);
+            let (a, b) = (f32::from(row[left]), f32::from(row[right]));
+            *to = (a + (b - a) * part) / 127.5 - 1.0;
+        }
+    }
+    let (first, others) = planes.split_at_mut(plane);
+    for other in others.chunks_exact_mut(plane) {
+        other.copy_from_slice(first);
+    }
+}
+
+/// The text and its confidence.
+fn decode(
+    said: Output<'_>,
+    columns: &[usize],
+    ink: &Ink,
+    wanted: &Wanted,
+) -> Option<(String, f32)> {
+    let Decoded { signs, share } = match &wanted.pattern {
+        None => ctc::greedy(said, wanted.characters),
+        Some(pattern) => ctc::constrained(said, wanted.characters, &pattern.spaceless)?,
+    };
+    if signs.is_empty() {
+        return None;
+    }
+    let aligned = ctc::align(said, &signs)?;
+    let text: Vec<char> = signs.iter().map(|sign| sign.character).collect();
+    let places: Vec<usize> = aligned.peaks.iter().map(|&step| columns[step]).collect();
+    let word: Vec<f32> = aligned
+        .peaks
+        .windows(2)
+        .map(|pair| said.space(pair[0], pair[1]))
+        .collect();
+    let odds = spaces::odds(ink, &text, &places, &word);
+    let spaced = match &wanted.pattern {
+        Some(pattern) => spaces::fitted(&text, &odds, &pattern.whole)?,
+        None => spaces::spaced(&text, &odds),
+    };
+    Some((spaced, confidence::of(aligned.ln, share)))
+}
