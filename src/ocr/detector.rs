@@ -13,10 +13,11 @@ use crate::geometry::{Point, Quad};
 /// 1280 columns become 8 high, which the network still finds.
 const LONGEST: usize = 640;
 /// Sizes that networks are built for.
-const WIDTHS: [usize; 3] = [160, 320, 640];
+const WIDTHS: [usize; 2] = [320, 640];
 const HEIGHTS: [usize; 5] = [96, 192, 320, 416, 640];
-/// Networks that are kept, the one used last first: a camera's frames need few.
-const KEPT: usize = 4;
+/// Networks that are kept, the one used last first. Building one costs as much as ten
+/// looks, so nearly all sizes are kept; each takes some megabytes.
+const KEPT: usize = 8;
 /// From so many percent of the picture on that areas take in their networks it is
 /// looked at whole: that costs less.
 const WHOLE: usize = 85;

@@ -31,10 +31,25 @@ impl TextReader {
         skip: &[Quad],
         wanted: &Wanted,
     ) -> Result<Vec<Line>, Error> {
-        self.found.clear();
-        self.detector.detect(luma, skip, &mut self.found)?;
+        let mut found = std::mem::take(&mut self.found);
+        found.clear();
+        let read = match self.detector.detect(luma, skip, &mut found) {
+            Ok(()) => self.read_lines(luma, &found, wanted),
+            Err(error) => Err(error),
+        };
+        self.found = found;
+        read
+    }
+
+    /// The same where the lines are known.
+    pub fn read_lines(
+        &mut self,
+        luma: Luma<'_>,
+        found: &[Quad],
+        wanted: &Wanted,
+    ) -> Result<Vec<Line>, Error> {
         let mut lines = Vec::new();
-        for corners in &self.found {
+        for corners in found {
             let corners = inside(corners, luma);
             let cut = match &mut self.strip {
                 Some(strip) => strip.recut(luma, &corners),

@@ -11,7 +11,7 @@ use crate::frame::Luma;
 use crate::geometry::{Point, Quad};
 
 /// Widths that networks are built for. A line costs what its bucket costs.
-const WIDTHS: [usize; 3] = [160, 320, 640];
+const WIDTHS: [usize; 5] = [160, 240, 320, 480, 640];
 /// Columns of the strip that become one step of the output.
 const STEP: usize = 8;
 /// A line so much longer than a bucket, in percent, is squeezed into it: letters

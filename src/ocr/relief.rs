@@ -27,10 +27,6 @@ pub(super) struct Area {
 }
 
 impl Area {
-    pub(super) fn size(&self) -> usize {
-        self.width * self.height
-    }
-
     fn overlaps(&self, other: &Area) -> bool {
         self.x < other.x + other.width
             && other.x < self.x + self.width
@@ -178,7 +174,7 @@ mod tests {
             };
             assert_eq!(found.iter().filter(inside).count(), 1);
         }
-        assert!(found.iter().all(|area| area.size() < 120 * 80));
+        assert!(found.iter().all(|area| area.width * area.height < 120 * 80));
         let code = Quad(
             [(30.0, 30.0), (110.0, 30.0), (110.0, 75.0), (30.0, 75.0)]
                 .map(|(x, y)| Point::new(x, y)),

@@ -1,0 +1,98 @@
+//! Finds and reads the text of whole frames, as the bench of text does:
+//!
+//! ```text
+//! text_frames whole|relief PICTURE…
+//! ```
+//!
+//! A row of the output is a line of text, `picture TAB x TAB y TAB confidence TAB
+//! text` (x and y of its centre), and behind each picture a row
+//! `picture TAB ms TAB MS of detection TAB MS in all`, in processor time.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use beltscan::frame::Luma;
+use beltscan::ocr::{Characters, Detector, Models, TextReader, Wanted};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
+    let (how, pictures) = arguments.split_first().ok_or("say whole or relief")?;
+    let models = Models::builtin();
+    let start = processor_time();
+    let mut detector = Detector::load(&models)?;
+    detector.warm(1280, 720)?;
+    let mut reader = TextReader::load(&models)?;
+    reader.recogniser().warm(Characters::Full)?;
+    eprintln!(
+        "loaded in {:.0} ms",
+        (processor_time() - start).as_secs_f64() * 1e3
+    );
+    let wanted = Wanted {
+        characters: Characters::Full,
+        pattern: None,
+    };
+    let mut lines = Vec::new();
+    // The first time builds the networks of the sizes that occur.
+    for told in [false, true] {
+        for path in pictures {
+            let picture = image::open(path)?.into_luma8();
+            let (width, height) = (picture.width() as usize, picture.height() as usize);
+            let luma = Luma::new(&picture, width, height, width).ok_or("no picture")?;
+            let start = processor_time();
+            lines.clear();
+            match how.as_str() {
+                "whole" => detector.detect_whole(luma, &[], &mut lines)?,
+                _ => detector.detect(luma, &[], &mut lines)?,
+            }
+            let detection = (processor_time() - start).as_secs_f64() * 1e3;
+            let start = processor_time();
+            let read = reader.read_lines(luma, &lines, &wanted)?;
+            let reading = (processor_time() - start).as_secs_f64() * 1e3;
+            if !told {
+                continue;
+            }
+            for line in read {
+                let centre = line.corners.centre();
+                let (text, sure) = (line.text, line.confidence);
+                println!(
+                    "{path}\t{:.0}\t{:.0}\t{sure:.3}\t{text}",
+                    centre.x, centre.y
+                );
+            }
+            println!("{path}\tms\t{detection:.2}\t{:.2}", detection + reading);
+        }
+    }
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    for line in status
+        .lines()
+        .filter(|line| line.starts_with("VmHWM") || line.starts_with("VmRSS"))
+    {
+        eprintln!("{line}");
+    }
+    Ok(())
+}
+
+/// Processor time of this thread: what others do on the machine does not count.
+#[cfg(unix)]
+fn processor_time() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec as u32)
+}
+
+/// Time on the clock, where threads' own time is not told.
+#[cfg(not(unix))]
+fn processor_time() -> Duration {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default()
+}
