@@ -39,9 +39,9 @@ pub struct Options {
     /// Deadlines of a frame, ms.
     #[arg(long, value_delimiter = ',', default_values_t = [5.0, 10.0, 20.0])]
     deadlines: Vec<f64>,
-    /// Small frames of each of two kinds that are searched for false reads; a
-    /// million takes hours.
-    #[arg(long, default_value_t = 2_000)]
+    /// Small frames without a code that are searched for false reads, and a tenth
+    /// as many with a code destroyed.
+    #[arg(long, default_value_t = 20_000)]
     false_reads: u64,
     /// Only sections (cells, tracks, pictures, times, deadline, falsehood) or works
     /// (glare:10, boofcv) whose name starts with one of these, separated by commas.
