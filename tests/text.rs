@@ -141,6 +141,27 @@ fn labels_printed_wrong_are_found_and_right_ones_pass() {
 }
 
 #[test]
+fn lines_are_found_where_nobody_said_they_are() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = "[item]\ndecide = \"leave\"\n[[ocr.field]]\nname = \"any\"\nfind = \"search\"\n";
+    let config = write(folder.path(), text);
+    let short = std::fs::read_to_string(&config).expect("was written");
+    std::fs::write(&config, short.replace("items = 12", "items = 3")).expect("written");
+    let (output, events) = run(&config);
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{log}");
+    assert_eq!(events.len(), 3, "{log}");
+    let lot = |event: &&Value| {
+        let lot = event["codes"][0]["gs1"]["10"].as_str().expect("a lot");
+        let texts = event["ocr"].as_array().expect("a list");
+        let says = |text: &Value| text["text"].as_str().is_some_and(|text| text.contains(lot));
+        texts.iter().any(says)
+    };
+    // How many of them is the business of the models; none would be ours.
+    assert!(events.iter().any(|event| lot(&event)), "{events:#?}");
+}
+
+#[test]
 fn without_models_every_code_is_read_and_its_text_is_named_as_missing() {
     let folder = tempfile::tempdir().expect("a folder");
     let nowhere = folder.path().join("no-models");

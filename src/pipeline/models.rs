@@ -17,45 +17,73 @@ fn load(_: &OcrPlan) -> Result<Box<dyn TextEngine>, String> {
 
 #[cfg(feature = "ocr")]
 fn load(plan: &OcrPlan) -> Result<Box<dyn TextEngine>, String> {
-    use crate::ocr::{Models, Recogniser};
-
-    let models = match &plan.models {
-        Some(dir) => Models::open(dir).map_err(|error| error.to_string())?,
-        None => Models::builtin(),
-    };
-    let mut recogniser = Recogniser::load(&models).map_err(|error| error.to_string())?;
-    // What the fields need is built now, so that the first line of each width
-    // takes no longer than the others.
-    for field in &plan.fields {
-        recogniser
-            .warm(field.wanted.characters)
-            .map_err(|error| error.to_string())?;
-    }
-    Ok(Box::new(Tract { recogniser }))
+    tract::load(plan)
+        .map(|engine| Box::new(engine) as Box<dyn TextEngine>)
+        .map_err(|error| error.to_string())
 }
 
 #[cfg(feature = "ocr")]
-struct Tract {
-    recogniser: crate::ocr::Recogniser,
-}
+mod tract {
+    use super::{OcrPlan, TextEngine};
+    use crate::config::FieldPlace;
+    use crate::frame::Luma;
+    use crate::geometry::Quad;
+    use crate::ocr::{Line, ModelError, Models, Recognised, Recogniser, Strip, TextReader, Wanted};
 
-#[cfg(feature = "ocr")]
-impl TextEngine for Tract {
-    fn line(
-        &mut self,
-        strip: &crate::ocr::Strip,
-        wanted: &crate::ocr::Wanted,
-    ) -> Result<Option<crate::ocr::Recognised>, String> {
-        self.recogniser
-            .read(strip, wanted)
-            .map_err(|error| error.to_string())
+    /// What a plan needs: the detector takes as much memory as all the rest and
+    /// is loaded only where text is searched for.
+    pub(super) enum Engine {
+        Lines(Recogniser),
+        All(TextReader),
     }
 
-    fn area(
-        &mut self,
-        _: crate::frame::Luma<'_>,
-        _: &crate::ocr::Wanted,
-    ) -> Result<Vec<crate::ocr::Line>, String> {
-        Err("these models find no text by themselves".to_owned())
+    pub(super) fn load(plan: &OcrPlan) -> Result<Engine, ModelError> {
+        let models = match &plan.models {
+            Some(dir) => Models::open(dir)?,
+            None => Models::builtin(),
+        };
+        let search =
+            |field: &crate::config::FieldPlan| matches!(field.place, FieldPlace::Search(_));
+        let mut engine = match plan.fields.iter().any(search) {
+            true => Engine::All(TextReader::load(&models)?),
+            false => Engine::Lines(Recogniser::load(&models)?),
+        };
+        // What the fields need is built now, so that the first line of each width
+        // takes no longer than the others.
+        for field in &plan.fields {
+            engine.recogniser().warm(field.wanted.characters)?;
+        }
+        Ok(engine)
+    }
+
+    impl Engine {
+        fn recogniser(&mut self) -> &mut Recogniser {
+            match self {
+                Engine::Lines(recogniser) => recogniser,
+                Engine::All(reader) => reader.recogniser(),
+            }
+        }
+    }
+
+    impl TextEngine for Engine {
+        fn line(&mut self, strip: &Strip, wanted: &Wanted) -> Result<Option<Recognised>, String> {
+            self.recogniser()
+                .read(strip, wanted)
+                .map_err(|error| error.to_string())
+        }
+
+        fn area(
+            &mut self,
+            luma: Luma<'_>,
+            code: &Quad,
+            wanted: &Wanted,
+        ) -> Result<Vec<Line>, String> {
+            match self {
+                Engine::Lines(_) => Err("no field was searched for when they were loaded".into()),
+                Engine::All(reader) => reader
+                    .read_all(luma, std::slice::from_ref(code), wanted)
+                    .map_err(|error| error.to_string()),
+            }
+        }
     }
 }

@@ -24,7 +24,7 @@ use super::items::Input;
 use super::{PATIENCE, Shared, live, lock};
 use crate::clock;
 use crate::command::Reply;
-use crate::config::OcrPlan;
+use crate::config::{FieldPlace, OcrPlan};
 use crate::frame::Luma;
 use crate::geometry::{Point, Quad};
 use crate::item::text::{Cut, Skip, TextAnswer, TextRequest};
@@ -46,8 +46,9 @@ pub trait TextEngine: Send {
     /// Reads one line; `None`: nothing is legible.
     fn line(&mut self, strip: &Strip, wanted: &Wanted) -> Result<Option<Recognised>, String>;
 
-    /// Finds and reads every line of a picture, corners in its own pixels.
-    fn area(&mut self, luma: Luma<'_>, wanted: &Wanted) -> Result<Vec<Line>, String>;
+    /// Finds and reads every line of a picture, corners in its own pixels. What
+    /// lies in `code` is no text.
+    fn area(&mut self, luma: Luma<'_>, code: &Quad, wanted: &Wanted) -> Result<Vec<Line>, String>;
 }
 
 /// Makes an engine by the plan. It is called on a thread of its own.
@@ -236,7 +237,9 @@ impl Text {
     fn take_up(&mut self, plan: &OcrPlan) {
         let wanted = !plan.fields.is_empty();
         let files = plan.models.as_deref().map(fingerprint).unwrap_or_default();
-        let others = self.plan.models != plan.models || self.files != files;
+        let others = self.plan.models != plan.models
+            || self.files != files
+            || searches(&self.plan) != searches(plan);
         let before = std::mem::replace(&mut self.plan, plan.clone());
         self.shared.meters.text.wanted.set(u64::from(wanted));
         if !wanted {
@@ -374,14 +377,22 @@ fn read(
             }])
         }
         Cut::Area(area) => {
-            let mut lines = engine.area(area.luma(), wanted)?;
             let way = Point::new(area.left as f32, area.top as f32);
+            let code = corners.shifted(way * -1.0);
+            let mut lines = engine.area(area.luma(), &code, wanted)?;
             for line in &mut lines {
                 line.corners = line.corners.shifted(way);
             }
             Ok(lines)
         }
     }
+}
+
+/// Is text searched for in the picture? That takes a model of its own.
+fn searches(plan: &OcrPlan) -> bool {
+    plan.fields
+        .iter()
+        .any(|field| matches!(field.place, FieldPlace::Search(_)))
 }
 
 /// What a folder of models looks like: names, sizes, times of change.

@@ -370,7 +370,7 @@ impl TextDesk {
                     };
                     area.copy(seen.luma, *part);
                     let mono_ns = seen.stamp.mono_ns;
-                    (Cut::Area(area), Quad::default(), track.centre, mono_ns)
+                    (Cut::Area(area), track.corners, track.centre, mono_ns)
                 }
                 (Spot::Within(_), _) => continue,
                 _ => match entry.best.take() {

@@ -88,7 +88,8 @@ pub struct TextRequest {
     pub wanted: Arc<Wanted>,
     /// Its pixels.
     pub cut: Cut,
-    /// Where they are in the picture.
+    /// Where the line is in the picture; of a part of the picture, where the code is
+    /// that it was taken with.
     pub corners: Quad,
     /// When they were taken, on the frames' own clock in ns.
     pub mono_ns: u64,

@@ -41,7 +41,7 @@ impl TextEngine for Moody {
         }))
     }
 
-    fn area(&mut self, _: Luma<'_>, _: &Wanted) -> Result<Vec<Line>, String> {
+    fn area(&mut self, _: Luma<'_>, _: &Quad, _: &Wanted) -> Result<Vec<Line>, String> {
         Err("not asked here".into())
     }
 }
@@ -58,7 +58,7 @@ impl TextEngine for Same {
         }))
     }
 
-    fn area(&mut self, _: Luma<'_>, _: &Wanted) -> Result<Vec<Line>, String> {
+    fn area(&mut self, _: Luma<'_>, _: &Quad, _: &Wanted) -> Result<Vec<Line>, String> {
         Err("not asked here".into())
     }
 }
