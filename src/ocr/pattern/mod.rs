@@ -14,7 +14,9 @@ mod parse;
 use std::fmt;
 use std::sync::Arc;
 
-pub(crate) use automaton::{Automaton, State};
+pub(crate) use automaton::Automaton;
+#[cfg(feature = "ocr")]
+pub(crate) use automaton::State;
 
 /// Longest pattern, in bytes.
 const LONGEST: usize = 1024;
@@ -25,7 +27,8 @@ pub struct Pattern {
     source: Arc<str>,
     /// The pattern itself …
     pub(crate) whole: Arc<Automaton>,
-    /// … and the same with every space left out.
+    /// … and the same with every space left out, which the network drops.
+    #[cfg(feature = "ocr")]
     pub(crate) spaceless: Arc<Automaton>,
 }
 
@@ -65,6 +68,7 @@ impl Pattern {
         Ok(Self {
             source: source.into(),
             whole: Arc::new(automaton(true)?),
+            #[cfg(feature = "ocr")]
             spaceless: Arc::new(automaton(false)?),
         })
     }
