@@ -58,6 +58,7 @@ impl Sprite {
         let samples = self.columns * STEPS;
         for plane in &mut self.print {
             plane.clear();
+            plane.reserve_exact(samples * self.rows);
             plane.resize(samples * self.rows, 0);
         }
 
@@ -121,6 +122,7 @@ impl Sprite {
         let scale = (1.0 / (way * STEPS as f64)) as f32;
         for (print, blurred) in self.print.iter().zip(&mut self.blurred) {
             blurred.clear();
+            blurred.reserve_exact(wide * self.rows * (STEPS + 1));
             blurred.resize(wide * self.rows * (STEPS + 1), 0);
             for row in 0..self.rows {
                 let source = &print[row * samples..][..samples];
