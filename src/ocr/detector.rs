@@ -1,6 +1,7 @@
 //! Where text is, in a frame or a part of it.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::models::{ModelFile, Models};
 use super::net::Net;
@@ -33,6 +34,7 @@ pub struct Detector {
     reduced: Vec<u8>,
     planes: Vec<f32>,
     areas: Vec<Area>,
+    building: Duration,
 }
 
 impl Detector {
@@ -45,6 +47,7 @@ impl Detector {
             reduced: Vec::new(),
             planes: Vec::new(),
             areas: Vec::new(),
+            building: Duration::ZERO,
         };
         let (width, height) = (WIDTHS[0], HEIGHTS[0]);
         detector.planes.resize(3 * width * height, 0.0);
@@ -64,6 +67,11 @@ impl Detector {
             bucket(height / factor, &HEIGHTS),
         );
         self.net(height, width).map(|_| ())
+    }
+
+    /// Time spent so far on building networks: what a first picture takes longer.
+    pub fn building(&self) -> Duration {
+        self.building
     }
 
     /// Adds the lines in `luma` to `lines`, at most 256 for each place that has
@@ -196,7 +204,9 @@ impl Detector {
         {
             Some(at) => self.nets[..=at].rotate_right(1),
             None => {
+                let start = Instant::now();
                 let net = Net::load(&self.file, height, width)?;
+                self.building += start.elapsed();
                 self.nets.truncate(KEPT - 1);
                 self.nets.insert(0, net);
             }

@@ -1,5 +1,7 @@
 //! All text in a picture: detection and recognition together.
 
+use std::time::Duration;
+
 use super::{Detector, Error, Line, ModelError, Models, Recogniser, Strip, Wanted};
 use crate::frame::Luma;
 use crate::geometry::{Point, Quad};
@@ -74,6 +76,11 @@ impl TextReader {
             }
         }
         Ok(lines)
+    }
+
+    /// Time spent so far on building networks.
+    pub fn building(&self) -> Duration {
+        self.detector.building() + self.recogniser.building()
     }
 
     /// The recogniser alone, for places that are known.

@@ -1,6 +1,7 @@
 //! From a strip to its text.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::ctc::{self, Alphabet, Decoded, Output};
 use super::ink::Ink;
@@ -38,6 +39,8 @@ struct Reading {
     file: Arc<ModelFile>,
     alphabet: Alphabet,
     nets: [Option<Net>; WIDTHS.len()],
+    /// Time spent on building them.
+    building: Duration,
 }
 
 impl Recogniser {
@@ -59,6 +62,11 @@ impl Recogniser {
             Characters::Full => &mut self.full,
         };
         (0..WIDTHS.len()).try_for_each(|at| reading.net(at).map(|_| ()))
+    }
+
+    /// Time spent so far on building networks: what a first line takes longer.
+    pub fn building(&self) -> Duration {
+        self.full.building + self.ascii.building
     }
 
     /// Reads a line, upside down too where it is not clear upright. `None` if
@@ -150,6 +158,7 @@ impl Reading {
             file: Arc::clone(file),
             alphabet: Alphabet::new(characters.into_iter().chain([' '])),
             nets: [const { None }; WIDTHS.len()],
+            building: Duration::ZERO,
         };
         // A first run tells whether the output has the shape that is expected.
         reading.net(0)?;
@@ -163,7 +172,12 @@ impl Reading {
         let slot = &mut self.nets[at];
         match slot {
             Some(net) => Ok(net),
-            None => Ok(slot.insert(Net::load(&self.file, HEIGHT, WIDTHS[at])?)),
+            None => {
+                let start = Instant::now();
+                let net = Net::load(&self.file, HEIGHT, WIDTHS[at])?;
+                self.building += start.elapsed();
+                Ok(slot.insert(net))
+            }
         }
     }
 

@@ -139,10 +139,12 @@ impl Desk {
     }
 
     /// The text beside the codes in `self.reads`, and all the time that it `took`.
+    /// Networks that are built meanwhile count no more than loading the program does.
     fn text(&mut self, luma: Luma<'_>, took: Duration) -> (Vec<Line>, Duration) {
-        let start = Instant::now();
+        let (start, built) = (Instant::now(), self.texts.building());
         let lines = self.texts.read(luma, &self.reads);
-        (lines, took + start.elapsed())
+        let building = self.texts.building().saturating_sub(built);
+        (lines, took + start.elapsed().saturating_sub(building))
     }
 
     /// Why the last plane showed nothing.

@@ -3,6 +3,7 @@
 
 #[cfg(feature = "ocr")]
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use crate::frame::Luma;
 #[cfg(feature = "ocr")]
@@ -45,6 +46,15 @@ impl Texts {
                 }
             }
         }
+    }
+
+    /// Time spent so far on building networks.
+    pub(super) fn building(&self) -> Duration {
+        #[cfg(feature = "ocr")]
+        if let Some(reader) = &self.reader {
+            return reader.building();
+        }
+        Duration::ZERO
     }
 
     /// The lines of text in `luma`, of which the codes were read.
