@@ -18,7 +18,7 @@ use crate::config::{Config, Plan, Problems};
 use crate::pipeline::{self, Parts, Pipeline};
 use crate::publish::{Alert, PublishError, Publisher, Setup, Severity};
 use crate::service::signals::Signal;
-use crate::service::{Health, Monitor, Notifier, Watchdog};
+use crate::service::{Health, Monitor, Notifier, Watchdog, heap};
 use crate::snapshot::{Meters, Pulses};
 
 /// How often the main loop turns without being asked to.
@@ -93,6 +93,7 @@ pub struct Start {
 impl Daemon {
     /// Starts every stage. The sender takes signals and requests.
     pub fn start(start: Start) -> Result<(Self, SyncSender<Input>), StartError> {
+        heap::map_large_buffers();
         let plan = Arc::new(start.config.plan().map_err(StartError::Config)?);
         let meters = Arc::new(Meters::default());
         let pulses = Pulses::default();

@@ -57,7 +57,7 @@ pub(super) fn content(seed: u64, index: u64, every: u64) -> Content {
     let (mut shown_lot, mut shown_expiry) = (lot.clone(), expiry);
     if misprint {
         // As it happens: the print of another batch, or last year's date.
-        if index / every % 2 == 0 {
+        if (index / every).is_multiple_of(2) {
             shown_lot = elements(seed, index + 1).0;
         } else {
             shown_expiry = expiry.saturating_sub(1.year());

@@ -198,7 +198,7 @@ impl TextDesk {
                 && self.entries.iter().any(|entry| {
                     self.is_awaited(entry, held, rules)
                         && !entry.done
-                        && !(entry.is_idle() && !alive(entry.track))
+                        && (!entry.is_idle() || alive(entry.track))
                 });
             if waits {
                 i += 1;
