@@ -37,8 +37,8 @@ const BYTES_PER_CODE: u64 = 1 << 10;
 /// What reads lines, with its working memory: the resident memory of the daemon on
 /// a belt with print, less that of the same daemon without fields (x86-64).
 const RECOGNISER_BYTES: u64 = 57 << 20;
-/// What finds lines, with its working memory on a frame of 640x352.
-const DETECTOR_BYTES: u64 = 49 << 20;
+/// What finds lines in pictures of 1280x800, measured in the same way.
+const DETECTOR_BYTES: u64 = 33 << 20;
 
 /// A line of the greatest width, 48 by 1280 pixels.
 const STRIP_BYTES: u64 = 48 * 1280;
