@@ -53,6 +53,7 @@ fn schema() -> Value {
             "height": {"type": ["integer", "null"], "minimum": 1},
             "frames": {"type": "integer", "minimum": 1},
             "ms": {"type": ["number", "null"], "minimum": 0},
+            "ocr_ms": {"type": "number", "minimum": 0},
             "codes": {"type": "array", "items": {
                 "type": "object",
                 "required": ["text", "bytes_b64", "symbology", "aim", "version", "ecc",

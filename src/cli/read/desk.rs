@@ -66,12 +66,13 @@ impl Desk {
         let Some(took) = self.luma(picture.view(), &[]) else {
             return self.style.panicked(&file, picture.view());
         };
-        let (lines, took) = self.text(picture.view(), took);
+        let (lines, text_took) = self.text(picture.view());
         let mut told = self.style.read(Found {
             file: &file,
             size: (picture.width, picture.height),
             frames: None,
             took,
+            text_took,
             codes: self.reads.codes.iter().collect(),
             lines: &lines,
             failure: self.failure(),
@@ -126,25 +127,30 @@ impl Desk {
         }
         // What its codes cover is known of the last frame only, which is another.
         self.reads = Reads::default();
-        let (lines, took) = self.text(sharpest.luma(), took);
+        let (lines, text_took) = self.text(sharpest.luma());
         self.style.read(Found {
             file: &file,
             size,
             frames: Some(frames),
             took,
+            text_took,
             lines: &lines,
             failure: failure.filter(|_| codes.is_empty()),
             codes: codes.iter().collect(),
         })
     }
 
-    /// The text beside the codes in `self.reads`, and all the time that it `took`.
-    /// Networks that are built meanwhile count no more than loading the program does.
-    fn text(&mut self, luma: Luma<'_>, took: Duration) -> (Vec<Line>, Duration) {
+    /// The text beside the codes in `self.reads`, and the time that it took; `None` if
+    /// no text is asked for. Networks that are built meanwhile count no more than
+    /// loading the program does.
+    fn text(&mut self, luma: Luma<'_>) -> (Vec<Line>, Option<Duration>) {
+        if !self.texts.wanted() {
+            return (Vec::new(), None);
+        }
         let (start, built) = (Instant::now(), self.texts.building());
         let lines = self.texts.read(luma, &self.reads);
         let building = self.texts.building().saturating_sub(built);
-        (lines, took + start.elapsed().saturating_sub(building))
+        (lines, Some(start.elapsed().saturating_sub(building)))
     }
 
     /// Why the last plane showed nothing.

@@ -47,8 +47,10 @@ pub(super) struct Found<'a> {
     pub(super) size: (usize, usize),
     /// Of a video: its frames.
     pub(super) frames: Option<u64>,
-    /// From luma plane to result, all frames together.
+    /// From luma plane to codes, all frames together.
     pub(super) took: Duration,
+    /// What the text took beyond that; `None` if none was asked for.
+    pub(super) text_took: Option<Duration>,
     /// The codes.
     pub(super) codes: Vec<&'a Code>,
     /// The lines of text.
@@ -65,7 +67,11 @@ struct Line<'a> {
     height: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     frames: Option<u64>,
+    /// What the codes took …
     ms: Option<f64>,
+    /// … and what the text took beyond that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ocr_ms: Option<f64>,
     codes: Vec<CodeView<'a>>,
     /// Texts beside the codes.
     ocr: Vec<TextView<'a>>,
@@ -129,19 +135,19 @@ impl Failure {
 impl Style {
     /// Tells what was found.
     pub(super) fn read(self, found: Found<'_>) -> Told {
-        let ms = found.took.as_secs_f64() * 1e3;
         let text = match self {
             Style::Json => json(&Line {
                 file: found.file,
                 width: Some(found.size.0),
                 height: Some(found.size.1),
                 frames: found.frames,
-                ms: Some((ms * 1e3).round() / 1e3),
+                ms: Some(milliseconds(found.took)),
+                ocr_ms: found.text_took.map(milliseconds),
                 codes: found.codes.iter().map(|&code| code.into()).collect(),
                 ocr: found.lines.iter().map(TextView::from).collect(),
                 failure: found.failure,
             }),
-            Style::Text => people(&found, ms),
+            Style::Text => people(&found),
         };
         Told { text, opened: true }
     }
@@ -182,6 +188,7 @@ impl Style {
                 height: None,
                 frames: None,
                 ms: None,
+                ocr_ms: None,
                 codes: Vec::new(),
                 ocr: Vec::new(),
                 failure: Some(Failure {
@@ -204,6 +211,7 @@ impl Style {
             size: (luma.width(), luma.height()),
             frames: None,
             took: Duration::ZERO,
+            text_took: None,
             codes: Vec::new(),
             lines: &[],
             failure: Some(Failure {
@@ -225,7 +233,13 @@ fn json(line: &impl Serialize) -> String {
     text
 }
 
-fn people(found: &Found<'_>, ms: f64) -> String {
+/// To a thousandth.
+fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
+fn people(found: &Found<'_>) -> String {
+    let ms = milliseconds(found.took);
     let (width, height) = found.size;
     let frames = found
         .frames

@@ -33,6 +33,11 @@ impl Texts {
         }
     }
 
+    /// Is text read at all?
+    pub(super) fn wanted(&self) -> bool {
+        cfg!(feature = "ocr") && self.wanted
+    }
+
     /// Loads the models, if there is text to be read and they are not there yet.
     /// Without them no text is read, and the log says so.
     pub(super) fn ready(&mut self) {
