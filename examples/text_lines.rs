@@ -35,7 +35,7 @@ fn run(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
     };
     let start = processor_time();
     let mut recogniser = Recogniser::load(&models)?;
-    let loaded = (processor_time() - start);
+    let loaded = processor_time() - start;
     for characters in [Characters::Ascii, Characters::Full] {
         let start = processor_time();
         recogniser.warm(characters)?;

@@ -21,7 +21,8 @@ fn recorded(name: &str) -> Vec<Vec<f64>> {
 /// The line of `models/make`, by the same formula.
 fn line(width: usize) -> Vec<u8> {
     let pixel = |x: usize, y: usize| {
-        let stroke = (x / 6 + (x / 23) * (y / 9)) % 3 == 0 && y > 8 && y < 40 && x + 40 < width;
+        let stroke =
+            (x / 6 + (x / 23) * (y / 9)).is_multiple_of(3) && y > 8 && y < 40 && x + 40 < width;
         match stroke {
             true => 30 + (x * 7 + y * 3) % 40,
             false => 200 + (x + y * 5) % 30,
@@ -36,7 +37,8 @@ fn line(width: usize) -> Vec<u8> {
 fn scene(width: usize, height: usize) -> Vec<u8> {
     let pixel = |x: usize, y: usize| {
         let rows = (y > 40 && y < 64) || (y > 110 && y < 126);
-        let stroke = (x / 4 + (x / 17) * (y / 6)) % 3 == 0 && rows && x > 30 && x + 60 < width;
+        let stroke =
+            (x / 4 + (x / 17) * (y / 6)).is_multiple_of(3) && rows && x > 30 && x + 60 < width;
         match stroke {
             true => 40 + (x + y) % 20,
             false => 190 + (x * 3 + y * 5) % 25,

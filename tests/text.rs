@@ -129,13 +129,18 @@ fn labels_printed_wrong_are_found_and_right_ones_pass() {
         }
     }
     assert_eq!((found, passed), (3, 9));
-    // The same belt gives the same events, text included.
+    // The same belt gives the same again. (Not to the pixel: on a busy machine a frame
+    // more or less of a code is read before its deadline.)
     std::fs::remove_dir_all(folder.path().join("state")).expect("was there");
     std::fs::remove_file(folder.path().join("events.jsonl")).expect("was there");
     let (_, again) = run(&config);
     let facts = |events: &[Value]| -> Vec<Value> {
-        let fact = |e: &Value| serde_json::json!([e["codes"], e["ocr"], e["verdict"]]);
-        events.iter().map(fact).collect()
+        let texts = |list: &Value| -> Vec<Value> {
+            let list = list.as_array().into_iter().flatten();
+            list.map(|told| told["text"].clone()).collect()
+        };
+        let fact = |e: &Value| (texts(&e["codes"]), texts(&e["ocr"]), e["verdict"].clone());
+        events.iter().map(|e| serde_json::json!(fact(e))).collect()
     };
     assert_eq!(facts(&events), facts(&again));
 }

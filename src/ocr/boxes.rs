@@ -24,8 +24,10 @@ pub(super) fn lines(map: &[f32], width: usize, lines: &mut Vec<Quad>) {
     let mut waiting = Vec::new();
     let mut rim = Vec::new();
     let most = lines.len() + MOST;
+    // What is no number is no text.
+    let is_text = |at: usize| map[at] > THRESHOLD;
     for start in 0..width * rows {
-        if seen[start] || !(map[start] > THRESHOLD) {
+        if seen[start] || !is_text(start) {
             continue;
         }
         if lines.len() == most {
@@ -37,7 +39,7 @@ pub(super) fn lines(map: &[f32], width: usize, lines: &mut Vec<Quad>) {
         waiting.push(start);
         while let Some(at) = waiting.pop() {
             let (x, y) = (at % width, at / width);
-            let text = |x: usize, y: usize| map[y * width + x] > THRESHOLD;
+            let text = |x: usize, y: usize| is_text(y * width + x);
             if x == 0 || x + 1 == width || !text(x - 1, y) || !text(x + 1, y) {
                 rim.push(Point::new(x as f32, y as f32));
             }

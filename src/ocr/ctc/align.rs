@@ -18,7 +18,7 @@ pub(crate) fn align(output: Output<'_>, signs: &[Sign]) -> Option<Aligned> {
     let states = 2 * signs.len() + 1;
     let steps = output.steps();
     let value = |state: usize, step: usize| {
-        if state % 2 == 0 {
+        if state.is_multiple_of(2) {
             f64::from(output.blank(step))
         } else {
             f64::from(signs[state / 2].at(output, step))
