@@ -8,8 +8,10 @@
 //! text` (x and y of its centre), and behind each picture a row
 //! `picture TAB ms TAB MS of detection TAB MS in all`, in processor time.
 
+#[path = "support/meter.rs"]
+mod meter;
+
 use std::process::ExitCode;
-use std::time::Duration;
 
 use beltscan::frame::Luma;
 use beltscan::ocr::{Characters, Detector, Models, TextReader, Wanted};
@@ -28,14 +30,14 @@ fn main() -> ExitCode {
 fn run(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
     let (how, pictures) = arguments.split_first().ok_or("say whole or relief")?;
     let models = Models::builtin();
-    let start = processor_time();
+    let start = meter::processor_time();
     let mut detector = Detector::load(&models)?;
     detector.warm(1280, 720)?;
     let mut reader = TextReader::load(&models)?;
     reader.recogniser().warm(Characters::Full)?;
     eprintln!(
         "loaded in {:.0} ms",
-        (processor_time() - start).as_secs_f64() * 1e3
+        (meter::processor_time() - start).as_secs_f64() * 1e3
     );
     let wanted = Wanted {
         characters: Characters::Full,
@@ -48,16 +50,16 @@ fn run(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
             let picture = image::open(path)?.into_luma8();
             let (width, height) = (picture.width() as usize, picture.height() as usize);
             let luma = Luma::new(&picture, width, height, width).ok_or("no picture")?;
-            let start = processor_time();
+            let start = meter::processor_time();
             lines.clear();
             match how.as_str() {
                 "whole" => detector.detect_whole(luma, &[], &mut lines)?,
                 _ => detector.detect(luma, &[], &mut lines)?,
             }
-            let detection = (processor_time() - start).as_secs_f64() * 1e3;
-            let start = processor_time();
+            let detection = (meter::processor_time() - start).as_secs_f64() * 1e3;
+            let start = meter::processor_time();
             let read = reader.read_lines(luma, &lines, &wanted)?;
-            let reading = (processor_time() - start).as_secs_f64() * 1e3;
+            let reading = (meter::processor_time() - start).as_secs_f64() * 1e3;
             if !told {
                 continue;
             }
@@ -72,27 +74,6 @@ fn run(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
             println!("{path}\tms\t{detection:.2}\t{:.2}", detection + reading);
         }
     }
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    for line in status
-        .lines()
-        .filter(|line| line.starts_with("VmHWM") || line.starts_with("VmRSS"))
-    {
-        eprintln!("{line}");
-    }
+    meter::tell_memory();
     Ok(())
-}
-
-/// Processor time of this thread: what others do on the machine does not count.
-#[cfg(unix)]
-fn processor_time() -> Duration {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec as u32)
-}
-
-/// Time on the clock, where threads' own time is not told.
-#[cfg(not(unix))]
-fn processor_time() -> Duration {
-    std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default()
 }

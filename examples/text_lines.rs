@@ -8,9 +8,11 @@
 //! empty; characters are `digits`, `ascii` or `full`). A row of the output is
 //! `text TAB confidence TAB ms` of processor time from the luma plane to the text.
 
+#[path = "support/meter.rs"]
+mod meter;
+
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use beltscan::frame::Luma;
 use beltscan::geometry::{Point, Quad};
@@ -33,16 +35,16 @@ fn run(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
         Some(folder) => Models::open(Path::new(folder))?,
         None => Models::builtin(),
     };
-    let start = processor_time();
+    let start = meter::processor_time();
     let mut recogniser = Recogniser::load(&models)?;
-    let loaded = processor_time() - start;
+    let loaded = meter::processor_time() - start;
     for characters in [Characters::Ascii, Characters::Full] {
-        let start = processor_time();
+        let start = meter::processor_time();
         recogniser.warm(characters)?;
         eprintln!(
             "{}: all widths in {:.0} ms",
             characters.name(),
-            (processor_time() - start).as_secs_f64() * 1e3
+            (meter::processor_time() - start).as_secs_f64() * 1e3
         );
     }
     eprintln!("loaded in {:.0} ms", loaded.as_secs_f64() * 1e3);
@@ -68,38 +70,17 @@ fn run(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
         let (right, bottom) = (width as f32, height as f32);
         let corners = [(0.0, 0.0), (right, 0.0), (right, bottom), (0.0, bottom)];
         let corners = Quad(corners.map(|(x, y)| Point::new(x, y)));
-        let start = processor_time();
+        let start = meter::processor_time();
         let read = match Strip::cut(luma, &corners) {
             Some(strip) => recogniser.read(&strip, &wanted)?,
             None => None,
         };
-        let ms = (processor_time() - start).as_secs_f64() * 1e3;
+        let ms = (meter::processor_time() - start).as_secs_f64() * 1e3;
         match read {
             Some(read) => println!("{}\t{:.4}\t{ms:.3}", read.text, read.confidence),
             None => println!("\t0\t{ms:.3}"),
         }
     }
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    for line in status
-        .lines()
-        .filter(|line| line.starts_with("VmHWM") || line.starts_with("VmRSS"))
-    {
-        eprintln!("{line}");
-    }
+    meter::tell_memory();
     Ok(())
-}
-
-/// Processor time of this thread: what others do on the machine does not count.
-#[cfg(unix)]
-fn processor_time() -> Duration {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec as u32)
-}
-
-/// Time on the clock, where threads' own time is not told.
-#[cfg(not(unix))]
-fn processor_time() -> Duration {
-    std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default()
 }
