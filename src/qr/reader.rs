@@ -89,6 +89,12 @@ impl Reader {
         }
     }
 
+    /// Gives each frame from now on another time; `None`: until nothing is left to
+    /// be tried.
+    pub fn set_deadline(&mut self, deadline: Option<Duration>) {
+        self.options.deadline = deadline;
+    }
+
     /// All codes of one frame, of any size and angle, in one go. `hints` are
     /// places where codes are expected.
     pub fn read(&mut self, luma: Luma<'_>, hints: &[Hint], reads: &mut Reads) {
