@@ -28,7 +28,6 @@ impl BitRows {
         self.across = self.width.div_ceil(WORD);
         self.words.resize(self.across * self.height + 3, 0);
         self.limits.resize(self.across * WORD, 0);
-        self.limits[self.width..].fill(0);
         for tiles in 0..self.height.div_ceil(TILE) {
             let rows = tiles * TILE..((tiles + 1) * TILE).min(self.height);
             let words = 1 + rows.start * self.across..1 + rows.end * self.across;
@@ -38,10 +37,12 @@ impl BitRows {
                 words.fill(0);
                 continue;
             }
-            let limits = &mut self.limits[..self.width];
-            for (limits, &tile) in limits.chunks_mut(TILE).zip(thresholds) {
-                limits.fill(tile);
+            // Whole tiles of a length that is known; the last may reach beyond the row.
+            let limits = self.limits.as_chunks_mut::<TILE>().0;
+            for (limits, &tile) in limits.iter_mut().zip(thresholds) {
+                *limits = [tile; TILE];
             }
+            self.limits[self.width..].fill(0);
             for (y, words) in rows.zip(words.chunks_exact_mut(self.across)) {
                 fill(luma.row(y), &self.limits, words);
             }
@@ -195,12 +196,11 @@ pub trait Line {
         self.word(index) >> shift | self.word(index + 1) << 1 << (WORD - 1 - shift)
     }
 
-    /// The 64 bits before `from`, the first one, next to it, lowest.
+    /// The 64 bits before `from`, the first one, next to it, highest.
     #[inline]
     fn before(&self, from: usize) -> u64 {
         let (index, shift) = (from / WORD, from % WORD);
-        let bits = self.word(index) >> shift | self.word(index + 1) << 1 << (WORD - 1 - shift);
-        bits.reverse_bits()
+        self.word(index) >> shift | self.word(index + 1) << 1 << (WORD - 1 - shift)
     }
 }
 
@@ -229,18 +229,26 @@ impl Line for Column<'_> {
     }
 }
 
-/// How many bits of a line, 64 of them at hand, are like `dark`, at most `most`.
+/// How many bits of a line are like `dark`, at most `most`, from the lowest of these
+/// 64 on.
 #[inline]
-pub fn run(bits: u64, dark: bool, most: usize) -> usize {
+pub fn run_up(bits: u64, dark: bool, most: usize) -> usize {
     let other = if dark { !bits } else { bits };
     (other.trailing_zeros() as usize).min(most)
+}
+
+/// The same from the highest one down.
+#[inline]
+pub fn run_down(bits: u64, dark: bool, most: usize) -> usize {
+    let other = if dark { !bits } else { bits };
+    (other.leading_zeros() as usize).min(most)
 }
 
 /// How many bits from `from` on are like `dark`, at most `most`.
 pub fn run_forth(line: &impl Line, from: usize, dark: bool, most: usize) -> usize {
     let mut length = 0;
     while length < most {
-        let step = run(line.after(from + length), dark, most - length);
+        let step = run_up(line.after(from + length), dark, most - length);
         length += step;
         if step < WORD {
             break;
@@ -254,7 +262,7 @@ pub fn run_forth(line: &impl Line, from: usize, dark: bool, most: usize) -> usiz
 pub fn run_back(line: &impl Line, from: usize, dark: bool, most: usize) -> usize {
     let mut length = 0;
     while length < most {
-        let step = run(line.before(from - length), dark, most - length);
+        let step = run_down(line.before(from - length), dark, most - length);
         length += step;
         if step < WORD {
             break;

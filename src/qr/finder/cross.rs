@@ -4,7 +4,7 @@
 //! Texture gives many candidates, so this goes from cheap to dear: runs counted
 //! in bits, then how far light and dark lie apart in grey, then the diagonals.
 
-use super::bits::{BitColumns, BitRows, Line, run, run_back, run_forth};
+use super::bits::{BitColumns, BitRows, Line, run_back, run_down, run_forth, run_up};
 use super::runs::is_finder;
 use crate::frame::Luma;
 use crate::optics::Threshold;
@@ -80,10 +80,17 @@ impl Crossing<'_> {
         Cross::through(&self.rows.row(y), x, self.rows.width(), length, inverted)
     }
 
-    /// How clearly the runs of a cross part: how much the darkest light run is
-    /// lighter than the lightest dark one, as a share of the range of them all.
-    /// Each run counts with its most extreme pixel.
-    pub fn clarity(&self, (x, y): (i32, i32), along: &Cross, down: &Cross, inverted: bool) -> f32 {
+    /// Do the runs of a cross part clearly: is the darkest light run lighter than the
+    /// lightest dark one by at least `share` of the range of them all? Each run counts
+    /// with its most extreme pixel. `share` is not negative.
+    pub fn is_clear(
+        &self,
+        (x, y): (i32, i32),
+        along: &Cross,
+        down: &Cross,
+        inverted: bool,
+        share: f32,
+    ) -> bool {
         let bytes = self.luma.bytes();
         let stride = self.luma.stride();
         let flip = if inverted { u8::MAX } else { 0 };
@@ -108,33 +115,37 @@ impl Crossing<'_> {
                     least_dark = least_dark.max(low);
                 }
             }
+            // With each arm the range grows and what parts them shrinks: what is not
+            // clear now never will be.
+            let range = f32::from(lightest) - f32::from(darkest);
+            let parted = f32::from(least_light) - f32::from(least_dark);
+            parted / range.max(1.0) >= share
         };
-        follow((x, y), stride as isize, &down.forth);
-        follow((x, y), -(stride as isize), &down.back);
-        follow((x, y + down.offset), 1, &along.forth);
-        follow((x, y + down.offset), -1, &along.back);
-        let range = f32::from(lightest) - f32::from(darkest);
-        (f32::from(least_light) - f32::from(least_dark)) / range.max(1.0)
+        let stride = stride as isize;
+        follow((x, y), stride, &down.forth)
+            && follow((x, y), -stride, &down.back)
+            && follow((x, y + down.offset), 1, &along.forth)
+            && follow((x, y + down.offset), -1, &along.back)
     }
 
-    /// How far the rings are from 3:5:7 along the four halves of the diagonals
-    /// through (`x`, `y`): the sum of the squares, in modules. Infinite if fewer
-    /// than two show rings. `side` is the pattern's side in pixels.
-    pub fn diagonals(&self, (x, y): (i32, i32), side: f32, inverted: bool) -> f32 {
+    /// Are the rings about 3:5:7 along the four halves of the diagonals through (`x`,
+    /// `y`): is the sum of the squares of what they are off, in modules, at most
+    /// `most`, and do two show rings at least? `side` is the pattern's side in pixels.
+    pub fn has_diagonals(&self, (x, y): (i32, i32), side: f32, inverted: bool, most: f32) -> bool {
         /// A step along a diagonal, in pixels.
         const STEP: f32 = std::f32::consts::SQRT_2;
         /// What rounding may add up to, in pixels.
         const ROUNDING: f32 = 1.0;
         let module = side / 7.0;
-        let most = (3.0 * module) as i32 + 4;
+        let longest = (3.0 * module) as i32 + 4;
         let mut sum = 0.0;
         let mut rings = 0;
-        for (dx, dy) in [(1, 1), (-1, 1), (-1, -1), (1, -1)] {
+        for (done, (dx, dy)) in [(1, 1), (-1, 1), (-1, -1), (1, -1)].into_iter().enumerate() {
             let (mut x, mut y) = (x, y);
             let runs: [i32; 3] = std::array::from_fn(|ring| {
                 let dark = inverted == (ring == 1);
                 let mut run = 0;
-                while run < most && self.rows.dark(x, y) == Some(dark) {
+                while run < longest && self.rows.dark(x, y) == Some(dark) {
                     (x, y, run) = (x + dx, y + dy, run + 1);
                 }
                 run
@@ -149,13 +160,16 @@ impl Crossing<'_> {
                 || inner > 5.5 * module + ROUNDING
             {
                 sum += 0.25;
-                continue;
+            } else {
+                rings += 1;
+                let off = (2.0 * off + ROUNDING).max(0.0) / one;
+                sum += (off * off).min(2.0);
             }
-            rings += 1;
-            let off = (2.0 * off + ROUNDING).max(0.0) / one;
-            sum += (off * off).min(2.0);
+            if sum > most || rings + 3 < 2 + done {
+                return false;
+            }
         }
-        if rings < 2 { f32::INFINITY } else { sum }
+        true
     }
 }
 
@@ -183,15 +197,18 @@ impl Cross {
     ) -> Option<Self> {
         let limits = Self::limits(length);
         let (forth, back) = if Self::reach(length) < 64 {
-            let arm = |mut bits: u64, room: usize| {
-                arm(limits, room, inverted, |_, dark, most| {
-                    let length = run(bits, dark, most);
-                    bits >>= length % 64;
-                    length
-                })
-            };
-            let forth = arm(line.after(at + 1), end - at - 1)?;
-            (forth, arm(line.before(at), at)?)
+            let (mut after, mut before) = (line.after(at + 1), line.before(at));
+            let forth = arm(limits, end - at - 1, inverted, |_, dark, most| {
+                let length = run_up(after, dark, most);
+                after >>= length % 64;
+                length
+            })?;
+            let back = arm(limits, at, inverted, |_, dark, most| {
+                let length = run_down(before, dark, most);
+                before <<= length % 64;
+                length
+            })?;
+            (forth, back)
         } else {
             let forth = arm(limits, end - at - 1, inverted, |done, dark, most| {
                 run_forth(line, at + 1 + done, dark, most)

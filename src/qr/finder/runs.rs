@@ -77,8 +77,10 @@ impl Candidates {
                 let Some(edges) = self.edges[first..].first_chunk::<6>() else {
                     return;
                 };
-                let runs = std::array::from_fn(|i| edges[i + 1] - edges[i]);
-                if may_be_finder(runs, least) {
+                let runs: [i32; 5] = std::array::from_fn(|i| edges[i + 1] - edges[i]);
+                // Marks are exact but where a run was cut short.
+                let cut = edges[5] - edges[0] >= LONG;
+                if !cut || may_be_finder(runs, least) {
                     found(edges[5], runs, first % 2 == 1);
                 }
             }
@@ -88,18 +90,24 @@ impl Candidates {
     /// Cuts a row into runs, the first one light and perhaps empty. How many.
     fn cut(&mut self, words: &[u64]) -> usize {
         let end = words.len() * 64;
-        self.edges.resize(end + 2, 0);
+        self.edges.resize(end + 66, 0);
         self.edges[0] = 0;
         let mut runs = 0;
         let mut carry = 0;
         for (index, &word) in words.iter().enumerate() {
             let mut changes = word ^ (word << 1 | carry);
             carry = word >> 63;
-            while changes != 0 {
-                runs += 1;
-                self.edges[runs] = index as i32 * 64 + changes.trailing_zeros() as i32;
-                changes &= changes - 1;
+            let count = changes.count_ones() as usize;
+            // Eight at a time, whether or not there are so many: what is too much is
+            // written over by the next word's, and no branch depends on each.
+            let (eights, _) = self.edges[runs + 1..].as_chunks_mut::<8>();
+            for eight in &mut eights[..count.div_ceil(8)] {
+                for edge in eight {
+                    *edge = (index * 64) as i32 + changes.trailing_zeros() as i32;
+                    changes &= changes.wrapping_sub(1);
+                }
             }
+            runs += count;
         }
         if carry == 1 {
             runs += 1;

@@ -179,7 +179,7 @@ impl Finders {
         };
         // Long patterns may be blurred, short ones are what texture and noise give.
         let share = if length < SHORT { 1.0 } else { 0.5 };
-        if crossing.clarity((x, y), &along, &down, inverted) < share * look.clarity {
+        if !crossing.is_clear((x, y), &along, &down, inverted, share * look.clarity) {
             return;
         }
         let centre = place(x as f32 + along.shift, y as f32 + down.shift);
@@ -193,7 +193,8 @@ impl Finders {
             return;
         }
         let middle = (x + along.offset, y + down.offset);
-        if crossing.diagonals(middle, side, inverted) > 3.0 * look.roughness * look.roughness {
+        let most = 3.0 * look.roughness * look.roughness;
+        if !crossing.has_diagonals(middle, side, inverted, most) {
             return;
         }
         self.work.measured += 1;
