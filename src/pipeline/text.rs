@@ -391,7 +391,7 @@ impl Text {
 }
 
 /// Reads a line, or all lines of a part of the picture.
-fn read(
+pub(super) fn read(
     engine: &mut dyn TextEngine,
     cut: &Cut,
     mut corners: Quad,
