@@ -212,9 +212,12 @@ struct Run {
     /// At the end and at most, KiB.
     resident: [u64; 2],
     stats: Vec<Value>,
-    /// Quota in processors, time used, periods, throttled, most memory, kills.
-    group: Option<(f64, Duration, (u64, u64), u64, u64)>,
+    group: Option<Account>,
 }
+
+/// Of a control group: quota in processors, time used, periods and throttled ones,
+/// most memory in bytes, kills.
+type Account = (f64, Duration, (u64, u64), u64, u64);
 
 impl Play<'_> {
     fn run(&self, group: Option<(Group, u64)>, text: &str) -> Run {
