@@ -149,7 +149,7 @@ mod starved {
     use super::*;
 
     const TEXT: &str = "exposure-us = 250\n[camera.belt]\nseed = 7\nprint = true\n\
-        speed-m-s = 0.5\ngap-mm = 20.0\n[read]\ndeadline-ms = 200\n\
+        speed-m-s = 0.5\ngap-mm = 20.0\n[read]\ndeadline-ms = 2000\n\
         [item]\ndecide = \"leave\"\n[[ocr.field]]\nname = \"lot\"\n\
         box = [-4, 33, 37, 6.2]\ncode-ai = \"10\"\n";
 

@@ -33,6 +33,8 @@ const QUOTA_ROOM: f64 = 0.85;
 /// Share of throttled periods that means the same where nothing tells the time
 /// used.
 const THROTTLED: f64 = 0.5;
+/// Share of throttled periods from which on frames may be late for it.
+const STANDS_STILL: f64 = 0.02;
 /// Share of the limit of memory held: too much …
 const MEMORY_FULL: f64 = 0.92;
 /// … nearly gone …
@@ -252,7 +254,8 @@ impl Machine {
             time.map_or(0.0, |time| time.as_secs_f64() / allowed.max(1e-6))
         };
         // At level 0 without standstills frames may well end at their deadline.
-        let cut = self.level > 0 || seen.throttled.is_some_and(|share| share > 0.02);
+        let throttled = seen.throttled.is_some_and(|share| share > STANDS_STILL);
+        let cut = self.level > 0 || throttled;
         let bound = if cut { 1.0 } else { LATE };
         let late = match seen.frame_p99 {
             time if share(time, here) > bound => Says::TooMuch(Reason::Late),
@@ -266,6 +269,14 @@ impl Machine {
             false if waits > 1.0 || dropped > DROPPED.1 => Says::Stay,
             false => Says::Room,
         };
+        // Where others have the processor, the reader takes the newest frame whenever
+        // it gets a turn: to leave out frames beforehand would only lose some of them.
+        let others = self.level >= TEXT_STOPPED && !throttled;
+        let unless_others = |says: Says| match says {
+            Says::TooMuch(_) if others => Says::Stay,
+            says => says,
+        };
+        let (late, queues) = (unless_others(late), unless_others(queues));
         let all = [memory, heat, quota, late, queues];
         let first = |wanted: fn(&Says) -> bool| all.into_iter().find(wanted);
         first(|says| matches!(says, Says::FarTooMuch(_)))

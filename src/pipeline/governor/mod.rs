@@ -211,7 +211,8 @@ impl Governor {
             // Whoever gives frames more time than they have wants some dropped.
             dropped: (offered > 0
                 && plan.read.deadline <= interval.mul_f64(1.001) * plan.read.threads as u32)
-                .then(|| dropped as f64 / offered as f64),
+                // Those that the source itself lost are not among the offered.
+                .then(|| dropped as f64 / (offered + dropped) as f64),
             quota_used: used.zip(quota).map(|(used, quota)| used / quota),
             throttled: quota.and(throttled),
             memory: memory.map(|(held, limit)| held as f64 / limit.max(1) as f64),

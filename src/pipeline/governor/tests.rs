@@ -122,6 +122,25 @@ fn each_sign_of_too_much_is_a_reason_and_one_second_of_it_is_not() {
     }
 }
 
+/// Frames are left out for quota and heat, not because others have the processor.
+#[test]
+fn what_others_take_costs_text_and_no_frame() {
+    let late = Snapshot {
+        frame_p99: Some(DEADLINE * 10),
+        dropped: Some(0.9),
+        throttled: None,
+        quota_used: None,
+        ..calm()
+    };
+    let mut series = Series::default();
+    assert_eq!(series.many(60, &late).last(), Some(&TEXT_STOPPED));
+    let throttled = Snapshot {
+        throttled: Some(0.3),
+        ..late
+    };
+    assert_eq!(series.many(60, &throttled).last(), Some(&8));
+}
+
 /// A frame that ends at its deadline is no sign: reading is anytime.
 #[test]
 fn a_belt_that_uses_all_of_its_time_is_not_late() {
