@@ -1,7 +1,6 @@
 //! One network at one size of input, ready to be run.
 
 use tract_onnx::prelude::*;
-use tract_onnx::tract_core::tract_data::knobs::KnobScope;
 
 use super::models::ModelFile;
 use super::{Error, ModelError};
@@ -12,12 +11,6 @@ pub(super) struct Net {
     plan: Arc<RunnableModel<TypedFact, Box<dyn TypedOp>>>,
     shape: [usize; 4],
 }
-
-/// Pixels from which on tract's direct convolution is left alone in favour of matrix
-/// products. Measured with `examples/int8_pays.rs`, the detector's ms with it and
-/// without: 9.9 and 11.4 at 320×192, but 65.3 and 52.8 at 640×416.
-const LARGE: usize = 320 * 416;
-const NO_DIRECT: (&str, &str) = ("TRACT_DISABLE_DIRECT_SPATIAL", "true");
 
 /// What a recogniser's file says its classes are, without blank and space: one a
 /// line.
@@ -33,12 +26,8 @@ impl Net {
                 .into_optimized()?
                 .into_runnable()
         };
-        let plan = match height * width > LARGE {
-            true => KnobScope::new([NO_DIRECT]).and_then(|scope| scope.enter(build)),
-            false => build(),
-        };
         Ok(Self {
-            plan: plan.map_err(|error| wrong(file, &error))?,
+            plan: build().map_err(|error| wrong(file, &error))?,
             shape,
         })
     }

@@ -148,9 +148,9 @@ mod tests {
     fn what_a_line_says_stands_above_it_or_below_and_inside() {
         let places = [
             (10.0, 30.0, 21),
-            (10.0, 3.0, 15),
+            (10.0, 3.0, 16),
             (70.0, 30.0, 21),
-            (-1e30, f32::NAN, 1),
+            (-1e30, f32::NAN, 3),
         ];
         for (x, y, top) in places {
             let mut picture = RgbImage::from_pixel(80, 60, Rgb([100; 3]));
