@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes the Debian package. The same commit gives the same bytes.
 #
-#   cross/deb/build.sh [--target TRIPLE] [--binary FILE] [--host-binary FILE] [--out DIR]
+#   cross/deb/build.sh [--target TRIPLE] [--binary FILE] [--host-binary FILE] [--out DIR] [--fast]
 #
 #   --target       what it is for: x86_64-unknown-linux-gnu (or whatever this
 #                  machine is, if not given), aarch64-unknown-linux-gnu,
@@ -14,6 +14,7 @@
 #                  writes the man pages and completions. Without it the program
 #                  itself does, through qemu-user if need be.
 #   --out          where the package and its SBOM go; target/debian if not given
+#   --fast         pack quickly rather than tightly, for tests
 #
 # Prints the path of the package, the last line of its output.
 #
@@ -24,7 +25,7 @@ cd "$(dirname "$0")/../.."
 
 die() { echo "cross/deb/build.sh: $*" >&2; exit 1; }
 
-target="" binary="" host_binary="" out=target/debian
+target="" binary="" host_binary="" out=target/debian fast=()
 while [ $# -gt 0 ]; do
   case $1 in
     --target | --binary | --host-binary | --out)
@@ -37,6 +38,7 @@ while [ $# -gt 0 ]; do
       esac
       shift 2
       ;;
+    --fast) fast=(--fast) && shift ;;
     *) die "$1 is not known; the head of this file says what is" ;;
   esac
 done
@@ -118,7 +120,7 @@ gzip -n9 "$built/licences-crates"
 variant=()
 [ "$target" != arm-unknown-linux-gnueabihf ] || variant=(--variant armv6)
 package=$(CARGO_TARGET_DIR=$stage "$cargo_deb" --no-build --no-strip --no-dbgsym --locked --quiet \
-  --target "$target" "${variant[@]}" --output "$out/")
+  --target "$target" "${variant[@]}" "${fast[@]}" --output "$out/")
 [ -f "$package" ] || die "cargo-deb made no package: $package"
 cp "$stage/sbom.cdx.json" "${package%.deb}.cdx.json"
 echo "$package"
