@@ -45,6 +45,20 @@ pub struct Degradation {
     pub glare: f32,
     /// Share of the code's area torn off or smeared over.
     pub damage: f32,
+    /// How far the code moves while one row is read out, px: a rolling shutter skews
+    /// what moves along the rows and stretches what moves across them.
+    pub per_row: Point,
+}
+
+/// How a code lies otherwise from frame to frame of a track.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Drift {
+    /// It turns by so many degrees a frame, clockwise.
+    pub turn_deg: f32,
+    /// It grows by such a share of its side a frame.
+    pub growth: f32,
+    /// Its lower side grows by such a share more than its upper one.
+    pub tilt: f32,
 }
 
 impl Default for Degradation {
@@ -61,6 +75,7 @@ impl Default for Degradation {
             noise: 3.0,
             glare: 0.0,
             damage: 0.0,
+            per_row: Point::default(),
         }
     }
 }
@@ -137,13 +152,25 @@ impl Print {
     /// under a highlight that stays in the middle of the view and covers
     /// `how.glare` of the code when that is below it. All pictures have one size.
     pub fn track(&self, how: &Degradation, frames: usize, step_px: f32) -> Vec<Specimen> {
-        self.track_under(how, frames, step_px, false)
+        self.track_under(how, frames, step_px, Drift::default(), false)
     }
 
     /// The same under a row of lamps along the way, one to each width of the code:
     /// every frame has highlights over the code, each frame over other modules.
     pub fn track_under_row(&self, how: &Degradation, frames: usize, step_px: f32) -> Vec<Specimen> {
-        self.track_under(how, frames, step_px, true)
+        self.track_under(how, frames, step_px, Drift::default(), true)
+    }
+
+    /// A track like [`Print::track`] of a code that turns, grows and tips over as it
+    /// slides. In the middle frame it lies as `how` says.
+    pub fn track_drifting(
+        &self,
+        how: &Degradation,
+        frames: usize,
+        step_px: f32,
+        drift: Drift,
+    ) -> Vec<Specimen> {
+        self.track_under(how, frames, step_px, drift, false)
     }
 
     fn track_under(
@@ -151,6 +178,7 @@ impl Print {
         how: &Degradation,
         frames: usize,
         step_px: f32,
+        drift: Drift,
         row: bool,
     ) -> Vec<Specimen> {
         let (middle, width, height) = self.place(how);
@@ -168,7 +196,9 @@ impl Print {
         (0..frames)
             .map(|frame| {
                 let off = step_px * frame as f32 - way / 2.0;
-                let corners = middle.shifted(Point::new(off, 0.0));
+                let from_middle = frame as f32 - frames.saturating_sub(1) as f32 / 2.0;
+                let corners = drift.of(&middle, from_middle);
+                let corners = corners.shifted(Point::new(off, 0.0));
                 self.picture(how, corners, (width, height), &highlights, frame as u64)
             })
             .collect()
@@ -186,6 +216,11 @@ impl Print {
                 Point::new(x * cos - y * sin, x * sin + y * cos)
             },
         ));
+        // A row is seen where the code has come to when it is read out.
+        let quad = Quad(quad.0.map(|corner| {
+            let row = corner.y / (1.0 - how.per_row.y);
+            Point::new(corner.x + how.per_row.x * row, row)
+        }));
         let (left, top, right, bottom) = quad.bounds();
         // Paper, surface, blur, and what lies between two pixels.
         let room = (PAPER + AROUND) as f32 * how.module_px * 1.5
@@ -256,6 +291,22 @@ impl Print {
             saturated,
             motion,
         }
+    }
+}
+
+impl Drift {
+    /// `corners` as they lie `frames` later: turned, grown and tipped about their
+    /// middle.
+    fn of(&self, corners: &Quad, frames: f32) -> Quad {
+        let middle = corners.centre();
+        let (sin, cos) = (self.turn_deg * frames).to_radians().sin_cos();
+        let mut at = 0;
+        Quad(corners.0.map(|corner| {
+            let lower = if at > 1 { self.tilt } else { 0.0 };
+            at += 1;
+            let off = (corner - middle) * (1.0 + (self.growth + lower) * frames);
+            middle + Point::new(off.x * cos - off.y * sin, off.x * sin + off.y * cos)
+        }))
     }
 }
 
@@ -538,6 +589,34 @@ mod tests {
             let level = darkest(i % side, i / side).min().expect("ten frames");
             assert_eq!(level < 128, dark, "module {i}");
         }
+    }
+
+    #[test]
+    fn a_drifting_track_turns_and_grows_and_a_rolling_shutter_skews() {
+        let drift = Drift {
+            turn_deg: 2.0,
+            growth: 0.01,
+            tilt: 0.0,
+        };
+        let track = print().track_drifting(&Degradation::default(), 5, 10.0, drift);
+        let side = |specimen: &Specimen| specimen.corners.0[1] - specimen.corners.0[0];
+        for (frame, specimen) in track.iter().enumerate() {
+            assert_eq!(wrong(specimen), 0.0);
+            let (frame, side) = (frame as f32 - 2.0, side(specimen));
+            let turned = side.y.atan2(side.x).to_degrees();
+            assert!((turned - 2.0 * frame).abs() < 0.01, "{turned}");
+            let grown = side.length() / (track[0].side as f32 * 4.0);
+            assert!((grown - 1.0 - 0.01 * frame).abs() < 1e-3, "{grown}");
+        }
+        let skewed = print().specimen(&Degradation {
+            per_row: Point::new(0.1, -0.05),
+            ..Degradation::default()
+        });
+        assert_eq!(wrong(&skewed), 0.0);
+        let left = skewed.corners.0[3] - skewed.corners.0[0];
+        let height = skewed.side as f32 * 4.0;
+        assert!((left.y - height / 1.05).abs() < 1e-3, "{left:?}");
+        assert!((left.x - 0.1 * left.y).abs() < 1e-3, "{left:?}");
     }
 
     #[test]
