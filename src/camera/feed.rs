@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::child::{Child, Listener, no_thread};
 use super::mjpeg::Splitter;
+use super::pace::Pace;
 use super::slot::{Ended, Keep, Shot, Slot, Waited};
 use super::{CameraError, CameraErrorKind};
 use crate::clock;
@@ -218,6 +219,7 @@ impl Drop for Feed {
 fn read_all(stdout: ChildStdout, mut framing: Box<dyn Framing>, keep: Keep, slot: &Slot) {
     let mut from = BufReader::with_capacity(1 << 16, stdout);
     let mut ended = Ended::Between;
+    let mut pace = Pace::default();
     for sequence in 0.. {
         let mut bytes = slot.buffer();
         match framing.read(&mut from, &mut bytes) {
@@ -231,7 +233,7 @@ fn read_all(stdout: ChildStdout, mut framing: Box<dyn Framing>, keep: Keep, slot
         let shot = Shot {
             bytes,
             sequence,
-            arrived_ns: clock::mono_ns(),
+            arrived_ns: pace.stamp(clock::mono_ns()),
         };
         if !slot.put(shot, keep) {
             return;

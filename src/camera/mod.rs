@@ -8,6 +8,7 @@ mod keeper;
 mod mjpeg;
 #[cfg(feature = "nokhwa")]
 pub mod nokhwa;
+mod pace;
 pub mod picture;
 mod pipe;
 mod plane;

@@ -19,6 +19,7 @@ use ::nokhwa::{Camera, NokhwaError};
 
 use super::child::no_thread;
 use super::mjpeg;
+use super::pace::Pace;
 use super::pipe::Corrupt;
 use super::plane::{Packing, copy_luma};
 use super::slot::{Ended, Keep, Shot, Slot, Waited};
@@ -190,6 +191,7 @@ fn capture(plan: &CameraPlan, device: &str, answer: SyncSender<Opened>, slot: &S
     if answer.send(Ok(opened)).is_err() {
         return;
     }
+    let mut pace = Pace::default();
     for sequence in 0.. {
         let mut bytes = slot.buffer();
         match camera.frame_raw() {
@@ -202,7 +204,7 @@ fn capture(plan: &CameraPlan, device: &str, answer: SyncSender<Opened>, slot: &S
         let shot = Shot {
             bytes,
             sequence,
-            arrived_ns: clock::mono_ns(),
+            arrived_ns: pace.stamp(clock::mono_ns()),
         };
         if !slot.put(shot, Keep::Newest) {
             break;

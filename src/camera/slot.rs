@@ -20,7 +20,7 @@ pub(super) struct Shot {
     pub(super) bytes: Vec<u8>,
     /// Count of pictures before it.
     pub(super) sequence: u64,
-    /// When its last byte had been read, on the monotonic clock.
+    /// When it came, on the monotonic clock, or was due by the pace of those before.
     pub(super) arrived_ns: u64,
 }
 
