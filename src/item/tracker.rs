@@ -97,7 +97,7 @@ impl Tracker {
                 height: plan.height as f32,
             },
             text: TextDesk::new(&OcrPlan::none(), plan),
-            fusion: Fusion::new(),
+            fusion: Fusion::new(plan.look),
             fused: qr::Codes::default(),
             known: Vec::new(),
             associator: Associator::default(),
@@ -119,6 +119,7 @@ impl Tracker {
         self.motion.configure(plan);
         self.scene.width = plan.width as f32;
         self.scene.height = plan.height as f32;
+        self.fusion.configure(plan.look);
         self.plan = plan.clone();
         self.rules = rules;
         self.publish_noreads = noreads.publish;
