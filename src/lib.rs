@@ -18,6 +18,7 @@ pub mod config;
 pub mod frame;
 pub mod geometry;
 pub mod item;
+pub mod limits;
 pub mod ocr;
 pub mod optics;
 pub mod pipeline;

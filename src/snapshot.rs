@@ -45,8 +45,12 @@ pub struct VisionMeters {
     pub camera_up: Meter,
     /// Times the source was opened again.
     pub reopened: Meter,
+    /// Of them, those that the governor left out.
+    pub left_out: Meter,
     /// Time from taking a frame up to having its codes.
     pub frame_time: Histogram,
+    /// Time that a frame waited: for a reader, and then for the item stage.
+    pub wait: Histogram,
 }
 
 /// Counters of the item stage.
@@ -130,6 +134,54 @@ pub struct Meters {
     pub text: TextMeters,
     /// Publishing.
     pub publish: PublishMeters,
+    /// What the governor sees and does.
+    pub governor: GovernorMeter,
+}
+
+/// What the governor last saw and does about it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Governing {
+    /// How far the work is cut back; 0: not at all.
+    pub level: u8,
+    /// Why, one word; `None` at level 0.
+    pub reason: Option<&'static str>,
+    /// What is left out at this level, in words.
+    pub cut: &'static str,
+    /// Resident memory of the daemon, bytes.
+    pub resident: Option<u64>,
+    /// Memory of its control group, children and page cache included, bytes.
+    pub group: Option<u64>,
+    /// The lowest limit of memory that is to be held, bytes.
+    pub memory_limit: Option<u64>,
+    /// The quota, in processors.
+    pub quota: Option<f64>,
+    /// Time of processors that the control group took since the last look, in processors.
+    pub used: Option<f64>,
+    /// Share of the quota's periods at the end of which it stood still.
+    pub throttled: Option<f64>,
+    /// Degrees Celsius.
+    pub temperature: Option<f64>,
+}
+
+/// [`Governing`], written by the governor, read by anybody.
+#[derive(Debug, Default)]
+pub struct GovernorMeter(Mutex<Governing>);
+
+impl GovernorMeter {
+    /// What it saw last.
+    pub fn get(&self) -> Governing {
+        self.lock().clone()
+    }
+
+    /// Puts what it sees now.
+    pub fn set(&self, governing: Governing) {
+        *self.lock() = governing;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Governing> {
+        // Held for a copy only.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Signs of life of all stages. The watchdog is fed while every one of them

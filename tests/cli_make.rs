@@ -201,3 +201,48 @@ fn every_shell_gets_completions() {
         assert!(script.contains("quiet-zone"), "{shell}: no options of make");
     }
 }
+
+#[test]
+fn every_subcommand_gets_a_man_page() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let write = |folder: &Path| {
+        Command::new(env!("CARGO_BIN_EXE_beltscan"))
+            .arg("man")
+            .arg(folder)
+            .output()
+            .expect("the program starts")
+    };
+    let output = write(folder.path());
+    assert!(output.status.success(), "{output:?}");
+    let page = |name: &str| {
+        std::fs::read_to_string(folder.path().join(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+    };
+    let main = page("beltscan.1");
+    assert!(
+        main.starts_with(".ie") && main.contains("Exit codes"),
+        "{main}"
+    );
+    for subcommand in [
+        "run",
+        "demo",
+        "read",
+        "make",
+        "cameras",
+        "check",
+        "completions",
+        "man",
+    ] {
+        assert!(main.contains(subcommand), "{subcommand}");
+        page(&format!("beltscan-{subcommand}.1"));
+    }
+    assert!(
+        page("beltscan-make.1").contains("quiet"),
+        "no options of make"
+    );
+
+    let missing = folder.path().join("missing");
+    let output = write(&missing);
+    assert_eq!(output.status.code(), Some(1));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.contains(&*missing.to_string_lossy()), "{errors}");
+}

@@ -712,6 +712,8 @@ fn every_message_fits_its_schema() {
         "read_rate": 0.857, "fps": 59.9, "frames": 1800, "dropped": 2, "codes": 300,
         "p50_ms": 3.2, "p99_ms": null, "outbox_events": 0, "outbox_bytes": 0, "given_up": 0,
         "dead_letters": 0, "temperature_c": 48.5, "memory_mb": 31.25, "governor_level": 0,
+        "governor_reason": null, "cgroup_memory_mb": 33.5, "memory_limit_mb": 128.0,
+        "cpu_quota": 0.5, "cpu_used": 0.31, "cpu_throttled": 0.01,
         "text_lines": 12, "text_skipped": 1, "text_dropped": 0, "text_failures": 0,
         "text_p99_ms": null,
     }));

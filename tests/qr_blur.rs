@@ -148,3 +148,71 @@ fn any_picture_and_any_hint_is_harmless() {
         }
     }
 }
+
+/// A code on white paper, seen by a lens that is not perfect: grey values, and how
+/// many there are in a row. `root`: the camera writes the root of light, as most do.
+fn on_white(seed: u64, text: &str, module: f32, length: f32, root: bool) -> (Vec<u8>, usize) {
+    const STEPS: usize = 32;
+    let code = qrcode::QrCode::new(text).expect("fits");
+    let side = code.width();
+    let mut random = fastrand::Rng::with_seed(seed);
+    let (sin, cos) = (std::f32::consts::TAU * random.f32()).sin_cos();
+    let (up, right) = (std::f32::consts::TAU * random.f32()).sin_cos();
+    let width = (side as f32 * module * 1.5) as usize + 80;
+    let light = |x: f32, y: f32| {
+        let (x, y) = (x - width as f32 / 2.0, y - width as f32 / 2.0);
+        let index = |at: f32| (at / module + side as f32 / 2.0).floor() as i32 as usize;
+        let (column, row) = (index(x * cos + y * sin), index(y * cos - x * sin));
+        let dark = column < side && row < side && code[(column, row)] == qrcode::Color::Dark;
+        if dark { 0.01f32 } else { 0.7 }
+    };
+    let mut sharp = vec![0.7; width * width];
+    for (at, pixel) in sharp.iter_mut().enumerate() {
+        let sum: f32 = (0..STEPS)
+            .map(|step| {
+                let time = ((step as f32 + 0.5) / STEPS as f32 - 0.5) * length;
+                let spread = |by: usize| (step * by % STEPS) as f32 / STEPS as f32;
+                let (x, y) = ((at % width) as f32, (at / width) as f32);
+                light(x + spread(7) + time * right, y + spread(19) + time * up)
+            })
+            .sum();
+        *pixel = sum / STEPS as f32;
+    }
+    // Binomial, twice: a standard deviation of one pixel.
+    for step in [1, width, 1, width] {
+        let before = sharp.clone();
+        for at in step..sharp.len() - step {
+            sharp[at] = 0.25 * (before[at - step] + 2.0 * before[at] + before[at + step]);
+        }
+    }
+    let grey = |light: f32| 255.0 * if root { light.sqrt() } else { light };
+    let pixels = sharp.iter().map(|&light| grey(light) + random.f32());
+    (pixels.map(|grey| grey as u8).collect(), width)
+}
+
+/// Light adds up while the shutter is open, and most cameras write its root. What is
+/// dark is not cut off where most of what is around a code is as light as its paper.
+#[test]
+fn moved_codes_on_white_are_read_whatever_of_light_the_camera_writes() {
+    const COUNT: u64 = 12;
+    let mut reader = Reader::new(ReaderOptions::default());
+    let mut reads = Reads::default();
+    for (module, blur, root) in [(4.0, 16.0, false), (4.0, 16.0, true), (3.0, 8.0, true)] {
+        let mut right = 0;
+        for seed in 0..COUNT {
+            let text = format!("MOVED ON WHITE {:08}", seed * 7_654_321);
+            let (pixels, width) = on_white(seed, &text, module, blur, root);
+            let luma = Luma::new(&pixels, width, width, width).expect("fits");
+            reader.read(luma, &[], &mut reads);
+            for code in reads.codes.iter() {
+                assert_eq!(code.content.text, text, "a false read");
+                right += 1;
+            }
+        }
+        println!("module {module} blur {blur} root {root}: {right}");
+        assert!(
+            right >= 11,
+            "{right} of {COUNT}, module {module} blur {blur}"
+        );
+    }
+}

@@ -75,8 +75,8 @@ fn the_sandbox_is_tight_and_each_loosened_line_says_why() {
     for with_rpicam in [false, true] {
         let folder = tempfile::tempdir().unwrap();
         let unit = unit(folder.path(), with_rpicam);
-        // 20 is 2.0.
-        let arguments = ["security", "--offline=true", "--threshold=20"];
+        // 15 is 1.5.
+        let arguments = ["security", "--offline=true", "--threshold=15"];
         let (output, said) = analyze(&[&arguments[..], &["--no-pager"]].concat(), &unit);
         assert!(output.status.success(), "{said}");
         assert!(said.contains("Overall exposure level"), "{said}");
@@ -113,6 +113,32 @@ fn shipped(name: &str) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
+/// What the daemon takes for the unit's limit is the unit's limit.
+#[test]
+fn the_program_knows_the_limit_of_the_unit() {
+    let max = format!("MemoryMax={}M", beltscan::config::UNIT_MEMORY_MAX >> 20);
+    assert!(
+        shipped("beltscan.service").lines().any(|line| line == max),
+        "{max}"
+    );
+}
+
+/// The examples of credentials are settings that systemd takes.
+#[test]
+fn commented_credentials_are_valid_settings() {
+    if !installed("systemd-analyze", "commented_credentials") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let unit = unit(folder.path(), false);
+    let text = std::fs::read_to_string(&unit).unwrap();
+    assert!(text.contains("#LoadCredential=mqtt-password:"));
+    std::fs::write(&unit, text.replace("#LoadCredential=", "LoadCredential=")).unwrap();
+    let (output, said) = analyze(&["verify", "--man=no"], &unit);
+    assert!(output.status.success(), "{said}");
+    assert!(!said.contains("LoadCredential"), "{said}");
+}
+
 /// Several readers on a machine are bound and limited as one is.
 #[test]
 fn the_template_is_the_unit_with_a_name_in_it() {
@@ -138,6 +164,7 @@ fn the_unit_keeps_its_promises() {
         "RestartPreventExitStatus=78",
         "KillMode=mixed",
         "MemorySwapMax=0",
+        "CPUQuotaPeriodSec=20ms",
         "DynamicUser=yes",
         "StateDirectory=beltscan",
     ] {

@@ -7,8 +7,12 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use std::time::Duration;
+
 use beltscan::camera::belt::BeltCamera;
+use beltscan::camera::{Grab, Source};
 use beltscan::config::{Config, SourcePlan};
+use beltscan::frame::Pool;
 use serde_json::Value;
 
 /// As fast as frames are taken: everything is waited for, so that what comes out
@@ -173,6 +177,66 @@ fn lines_are_found_where_nobody_said_they_are() {
     };
     // How much of it is the models' business; none at all would be ours.
     assert!(events.iter().any(told), "{events:#?}");
+}
+
+#[test]
+fn a_recorded_sequence_has_the_fields_that_the_configuration_names() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = write(folder.path(), TEXT);
+    let whole = std::fs::read_to_string(&config).expect("was written");
+    std::fs::write(&config, whole.replace("items = 12", "items = 2")).expect("written");
+    let plan = Config::load(&config)
+        .expect("valid")
+        .plan()
+        .expect("a plan");
+    let SourcePlan::Belt(belt) = &plan.camera.source else {
+        panic!("a belt");
+    };
+    let mut camera = BeltCamera::open(&plan.camera, belt).expect("opens");
+    let pool = Pool::new(1, 1280 * 800);
+    let frames = folder.path().join("frames");
+    std::fs::create_dir(&frames).expect("made");
+    loop {
+        match camera.grab(&pool, Duration::from_secs(1)).expect("a frame") {
+            Grab::Frame(frame) => {
+                let luma = frame.luma();
+                let mut pgm = format!("P5\n{} {}\n255\n", luma.width(), luma.height()).into_bytes();
+                (0..luma.height()).for_each(|y| pgm.extend_from_slice(luma.row(y)));
+                let name = frames.join(format!("{:05}.pgm", frame.stamp.sequence));
+                std::fs::write(name, pgm).expect("written");
+            }
+            Grab::Idle => {}
+            Grab::End => break,
+        }
+    }
+    let read = |more: &[&str]| -> Vec<Value> {
+        let output = Command::new(env!("CARGO_BIN_EXE_beltscan"))
+            .args(["read", "--sequence", "--jsonl", "--fps", "60", "--config"])
+            .arg(&config)
+            .args(more)
+            .arg(&frames)
+            .output()
+            .expect("starts");
+        let log = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{log}");
+        let lines = String::from_utf8(output.stdout).expect("text");
+        let json = |line: &str| serde_json::from_str(line).expect("JSON");
+        lines.lines().map(json).collect()
+    };
+    let items = read(&[]);
+    assert_eq!(items.len(), 2);
+    for item in &items {
+        assert_eq!(item["ocr"][0]["name"], "lot", "{item}");
+        assert_eq!(
+            item["ocr"][0]["text"], item["codes"][0]["gs1"]["10"],
+            "{item}"
+        );
+        assert_eq!(item["ocr"][1]["name"], "exp", "{item}");
+        assert_eq!(item["ocr"][0]["box"].as_array().map(Vec::len), Some(4));
+    }
+    for item in read(&["--no-ocr"]) {
+        assert_eq!(item["ocr"], serde_json::json!([]));
+    }
 }
 
 #[test]

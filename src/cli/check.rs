@@ -15,6 +15,7 @@ use crate::config::{
     Config, Decide, FieldPlace, Focus, LogFormat, MemoryPart, Motion, MqttVersion, Plan, Problem,
     SourcePlan, TriggerMode,
 };
+use crate::limits::{Accounting, CONTROLLER_CURE, Limits, System};
 
 /// Checks a configuration and prints what would be done with it.
 #[derive(clap::Args)]
@@ -69,6 +70,56 @@ struct Report {
     motion: Option<Motion>,
     memory: Vec<MemoryPart>,
     memory_bytes: u64,
+    /// The least MemoryMax=, in bytes.
+    memory_minimum: u64,
+    /// The limits under which this very command runs. Those of the service may be
+    /// others.
+    limits: Option<Granted>,
+}
+
+/// Limits of the control group, in plain figures.
+#[derive(Serialize)]
+struct Granted {
+    cores: usize,
+    cpu_quota: Option<f64>,
+    memory_high: Option<u64>,
+    memory_max: Option<u64>,
+    /// Whether the kernel can limit memory; `None`: not known.
+    memory_controller: Option<bool>,
+}
+
+impl Granted {
+    fn of(limits: &Limits) -> Self {
+        Self {
+            cores: limits.cores,
+            cpu_quota: limits.cpu.as_ref().map(|quota| quota.cores),
+            memory_high: limits.memory.high,
+            memory_max: limits.memory.max,
+            memory_controller: match limits.memory.accounting {
+                Accounting::On => Some(true),
+                Accounting::Off => Some(false),
+                Accounting::Unknown => None,
+            },
+        }
+    }
+
+    /// As `CPUQuota 50 %, MemoryMax 128.0 MB`.
+    fn words(&self) -> String {
+        let bytes = |name: &str, bytes: Option<u64>| match bytes {
+            Some(bytes) => format!("{name} {}", size(bytes)),
+            None => format!("no {name}"),
+        };
+        format!(
+            "{}, {}, {}; {} cores (of this shell; the service has its own)",
+            match self.cpu_quota {
+                Some(quota) => format!("CPUQuota {:.0} %", quota * 100.0),
+                None => "no CPUQuota".to_owned(),
+            },
+            bytes("MemoryHigh", self.memory_high),
+            bytes("MemoryMax", self.memory_max),
+            self.cores
+        )
+    }
 }
 
 fn examine(path: &Path) -> Report {
@@ -82,10 +133,13 @@ fn examine(path: &Path) -> Report {
         motion: None,
         memory: Vec::new(),
         memory_bytes: 0,
+        memory_minimum: 0,
+        limits: None,
     };
+    let limits = System::own().limits();
     let sound = Config::read_text(path).and_then(|text| {
         let config = Config::parse(&text)?;
-        let plan = config.plan()?;
+        let plan = config.plan_within(&limits)?;
         Ok((text, config, plan))
     });
     let (text, config, plan) = match sound {
@@ -97,12 +151,31 @@ fn examine(path: &Path) -> Report {
     };
     let mut warnings = plan.warnings();
     Config::locate(&text, &mut warnings);
+    if limits.memory.accounting == Accounting::Off {
+        warnings.add(
+            "",
+            "the kernel's memory controller is off: MemoryMax= does nothing",
+            CONTROLLER_CURE,
+        );
+    }
+    if let Err(fault) = plan.fits(&limits.memory) {
+        warnings.add(
+            "",
+            format!(
+                "under the limit of this shell, {}, `run` would not start",
+                size(fault.max)
+            ),
+            format!("give the service MemoryMax={}M", fault.minimum >> 20),
+        );
+    }
     report.valid = true;
     report.hash = Some(config.hash());
     report.warnings = warnings.0;
     report.plan = sections(&plan);
     report.motion = plan.motion();
     report.memory = plan.memory();
+    report.memory_minimum = plan.memory_minimum();
+    report.limits = Some(Granted::of(&limits));
     report.memory_bytes = report.memory.iter().map(|part| part.bytes).sum();
     report
 }
@@ -156,6 +229,16 @@ impl Report {
                 "",
                 &format!("{:>8}  {}: {}", size(part.bytes), part.name, part.how),
             );
+        }
+        line(
+            "",
+            &format!(
+                "MemoryMax={}M is the least that the service starts under, the program included",
+                self.memory_minimum >> 20
+            ),
+        );
+        if let Some(limits) = &self.limits {
+            line("limits", &limits.words());
         }
         if !self.warnings.is_empty() {
             text.push('\n');
@@ -304,9 +387,10 @@ fn belt(plan: &Plan) -> String {
 fn read(plan: &Plan) -> String {
     let read = &plan.read;
     format!(
-        "{:.1} ms a frame on {} threads; at most {} codes; light on dark {}, mirrored {}, Micro QR and rMQR {}",
+        "{:.1} ms a frame on {} threads ({}); at most {} codes; light on dark {}, mirrored {}, Micro QR and rMQR {}",
         read.deadline.as_secs_f64() * 1000.0,
         read.threads,
+        read.threads_how,
         read.max_codes,
         if read.inverted { "too" } else { "not" },
         if read.mirrored { "too" } else { "not" },
@@ -485,6 +569,8 @@ mod tests {
             "parcel number",
             "localhost:1883 without TLS, MQTT 5",
             "frame pool:",
+            "M is the least that the service starts under",
+            "limits    ",
         ] {
             assert!(text.contains(part), "{part:?} is not in:\n{text}");
         }

@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 use crate::camera::Keeper;
 use crate::clock;
 use crate::command::{Command, Reply, Request};
-use crate::config::{Config, Plan, Problems};
+use crate::config::{Config, Plan, Problems, TooLittleMemory};
+use crate::limits::{Accounting, CONTROLLER_CURE, System};
+use crate::pipeline::governor::{Decision, LADDER, Reason};
 use crate::pipeline::{self, Parts, Pipeline};
 use crate::publish::{Alert, PublishError, Publisher, Setup, Severity};
 use crate::service::signals::Signal;
@@ -55,6 +57,8 @@ pub struct Daemon {
 pub enum StartError {
     /// The configuration has faults.
     Config(Problems),
+    /// The control group has less memory than the configuration needs.
+    Memory(TooLittleMemory),
     /// Publishing cannot begin.
     Publish(PublishError),
     /// A thread cannot be started.
@@ -65,6 +69,7 @@ impl std::fmt::Display for StartError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             StartError::Config(problems) => write!(f, "{problems}"),
+            StartError::Memory(error) => write!(f, "{error}"),
             StartError::Publish(error) => write!(f, "{error}"),
             StartError::Thread(error) => {
                 write!(
@@ -94,7 +99,26 @@ impl Daemon {
     /// Starts every stage. The sender takes signals and requests.
     pub fn start(start: Start) -> Result<(Self, SyncSender<Input>), StartError> {
         heap::map_large_buffers();
-        let plan = Arc::new(start.config.plan().map_err(StartError::Config)?);
+        let system = System::own();
+        let limits = system.limits();
+        let plan = start.config.plan_within(&limits);
+        let plan = Arc::new(plan.map_err(StartError::Config)?);
+        plan.fits(&limits.memory).map_err(StartError::Memory)?;
+        log::info!(
+            "{} reader threads: {}",
+            plan.read.threads,
+            plan.read.threads_how
+        );
+        let mut notes = Vec::new();
+        if limits.memory.accounting == Accounting::Off {
+            let note = format!(
+                "the kernel's memory controller is off, MemoryMax= does nothing: {CONTROLLER_CURE}; \
+                 until then the reader holds {} MB itself",
+                plan.memory_minimum() >> 20
+            );
+            log::warn!("{note}");
+            notes.push(note);
+        }
         let meters = Arc::new(Meters::default());
         let pulses = Pulses::default();
         let (to_main, input) = sync_channel(64);
@@ -105,6 +129,7 @@ impl Daemon {
                 outbox: plan.outbox.clone(),
                 output: plan.output.clone(),
                 config_hash: start.config.hash(),
+                notes,
                 clock_synced: Arc::new(clock::synchronised),
             },
             Arc::clone(&meters),
@@ -121,6 +146,7 @@ impl Daemon {
                 published: publisher.recent(),
                 keeper: start.keeper,
                 text: pipeline::text_models(),
+                system,
             },
         )
         .map_err(StartError::Thread)?;
@@ -193,6 +219,7 @@ impl Daemon {
             return;
         }
         self.next_second = now + Duration::from_secs(1);
+        self.govern(now);
         self.monitor.tick(now);
         match self.monitor.health() {
             Health::Online => self.publisher.status(&[]),
@@ -204,6 +231,47 @@ impl Daemon {
             self.next_stats = now + self.plan.service.stats;
             let stats = self.monitor.stats(now);
             self.publisher.stats(&stats);
+        }
+    }
+
+    /// Fits the work to the machine. What is left out is worth an alert: when it
+    /// begins, when it comes to text and to frames, and when it is over.
+    fn govern(&mut self, now: Instant) {
+        let Decision {
+            level,
+            before,
+            reason,
+            told,
+        } = self.pipeline.govern(now);
+        if level == before {
+            return;
+        }
+        let cut = LADDER[usize::from(level)].words;
+        let reason = reason.map_or("none", Reason::word);
+        let detail = match level {
+            0 => format!("nothing is left out any more: {told}"),
+            _ => format!("left out for now: {cut} (level {level}, reason {reason}): {told}"),
+        };
+        let kind = |level: u8| {
+            let measures = &LADDER[usize::from(level)];
+            (level > 0, measures.text, measures.frame_step > 1)
+        };
+        if level > before && kind(level) != kind(before) {
+            self.publisher.alert(Alert {
+                kind: "throttled",
+                severity: Severity::Warning,
+                detail,
+                count: None,
+            });
+        } else if level == 0 {
+            self.publisher.alert(Alert {
+                kind: "throttled_over",
+                severity: Severity::Info,
+                detail,
+                count: None,
+            });
+        } else {
+            log::info!("{detail}");
         }
     }
 
@@ -312,7 +380,11 @@ impl Daemon {
 
     /// Goes on under another configuration, or says why not.
     fn take_up(&mut self, config: Config) -> Result<String, String> {
-        let plan = config.plan().map_err(|problems| problems.to_string())?;
+        let limits = System::own().limits();
+        let plan = config.plan_within(&limits);
+        let plan = plan.map_err(|problems| problems.to_string())?;
+        plan.fits(&limits.memory)
+            .map_err(|fault| fault.to_string())?;
         let mut restart = Vec::new();
         for (section, same) in [
             ("[reader]", plan.reader == self.plan.reader),

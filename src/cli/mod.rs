@@ -17,6 +17,7 @@ mod completions;
 mod daemon;
 mod demo;
 mod make;
+mod man;
 mod read;
 mod run;
 
@@ -48,6 +49,7 @@ enum Command {
     Cameras(cameras::Args),
     Check(check::Args),
     Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// Parses the arguments and does what they say.
@@ -61,6 +63,7 @@ pub fn main() -> ExitCode {
         Command::Cameras(args) => plainly(cameras::run, args),
         Command::Check(args) => plainly(check::run, args),
         Command::Completions(args) => plainly(completions::run, args),
+        Command::Man(args) => plainly(man::run, args),
     }
 }
 
@@ -74,7 +77,7 @@ fn plainly<Args>(run: fn(Args) -> ExitCode, args: Args) -> ExitCode {
     run(args)
 }
 
-/// The whole command line, for completions.
+/// The whole command line, for completions and man pages.
 fn command() -> clap::Command {
     Cli::command()
 }

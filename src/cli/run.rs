@@ -38,7 +38,7 @@ pub fn run(args: Args) -> ExitCode {
         Err(error) => {
             log::error!("{error}");
             return match error {
-                StartError::Config(_) => ExitCode::from(EXIT_CONFIG),
+                StartError::Config(_) | StartError::Memory(_) => ExitCode::from(EXIT_CONFIG),
                 StartError::Publish(_) | StartError::Thread(_) => ExitCode::FAILURE,
             };
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
-use super::{Decide, Plan, Problems, Reader, SourcePlan, TriggerMode, UNIT_MEMORY_HIGH};
+use super::{Decide, Plan, Problems, Reader, SourcePlan, TriggerMode, UNIT_MEMORY_MAX};
 
 impl Plan {
     /// What should be looked at again.
@@ -15,13 +15,20 @@ impl Plan {
         self.about_time(&mut warnings);
         self.about_events(&mut warnings);
         self.about_privacy(&mut warnings);
-        let memory: u64 = self.memory().iter().map(|part| part.bytes).sum();
-        if memory > UNIT_MEMORY_HIGH {
+        let memory = self.memory_minimum();
+        if memory > UNIT_MEMORY_MAX {
             warnings.add(
                 "",
-                format!("about {} MB of memory", memory >> 20),
-                "raise MemoryHigh= and MemoryMax= of the unit, or take a smaller picture, \
-                 fewer read.threads or less outbox.memory-events",
+                format!(
+                    "up to {} MB of memory; the unit as shipped allows {}",
+                    memory >> 20,
+                    UNIT_MEMORY_MAX >> 20
+                ),
+                format!(
+                    "set MemoryMax={0}M and MemoryHigh={0}M in the unit (systemctl edit), or take \
+                     a smaller picture, fewer read.threads or less outbox.memory-events",
+                    memory >> 20
+                ),
             );
         }
         warnings

@@ -1,10 +1,16 @@
 //! How much memory a plan will take, by its parts: an estimate, to be held
 //! against the unit's limits before the kernel does.
 
-use super::{FieldPlace, Plan, SourcePlan};
+use super::{FieldPlace, FieldPlan, Plan, SourcePlan};
+use crate::limits::MemoryLimits;
 
-/// `MemoryHigh=` of the unit as shipped, in bytes.
-pub const UNIT_MEMORY_HIGH: u64 = 96 << 20;
+/// `MemoryMax=` of the unit as shipped, in bytes.
+pub const UNIT_MEMORY_MAX: u64 = 128 << 20;
+
+/// The program itself. Without a picture the daemon has 2.5 MB of its own (stacks,
+/// heap) and 16.7 MB of its file (x86-64, release); of these the kernel takes back
+/// what is not used, and about half is.
+const PROGRAM_BYTES: u64 = 12 << 20;
 
 /// One use of memory.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -16,6 +22,32 @@ pub struct MemoryPart {
     /// How they come about.
     pub how: String,
 }
+
+/// A plan that cannot run within its limit of memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLittleMemory {
+    /// What it needs, in bytes.
+    pub minimum: u64,
+    /// What there is, in bytes.
+    pub max: u64,
+}
+
+impl std::fmt::Display for TooLittleMemory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "the configuration needs up to {} MB of memory, and the control group allows {:.1} MB: \
+             the kernel would kill the daemon; set MemoryMax={}M in the unit (systemctl edit), or \
+             take a smaller picture, fewer read.threads or less outbox.memory-events \
+             (`beltscan check` tells what takes how much)",
+            self.minimum >> 20,
+            self.max as f64 / 1_048_576.0,
+            self.minimum >> 20,
+        )
+    }
+}
+
+impl std::error::Error for TooLittleMemory {}
 
 /// Planes of a frame's size that a reader keeps: thresholds, a pyramid and lists
 /// of what was found, and the payloads. Those together are no more than a third
@@ -60,6 +92,52 @@ impl Plan {
     /// Bytes of one frame.
     pub fn frame_bytes(&self) -> usize {
         self.camera.width as usize * self.camera.height as usize
+    }
+
+    /// The least `MemoryMax=` under which this plan runs without being killed, in
+    /// bytes, a whole number of MiB: every part at its most, and the program. A
+    /// child process of the camera is not in it.
+    pub fn memory_minimum(&self) -> u64 {
+        let parts: u64 = self.memory().iter().map(|part| part.bytes).sum();
+        (parts + PROGRAM_BYTES).next_multiple_of(1 << 20)
+    }
+
+    /// Is there enough memory under `limits` to run this plan?
+    pub fn fits(&self, limits: &MemoryLimits) -> Result<(), TooLittleMemory> {
+        let minimum = self.memory_minimum();
+        match limits.max {
+            Some(max) if max < minimum => Err(TooLittleMemory { minimum, max }),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the models for text take when they are loaded, in bytes.
+    pub fn text_models_bytes(&self) -> u64 {
+        let searches = |field: &FieldPlan| matches!(field.place, FieldPlace::Search(_));
+        match (
+            self.ocr.fields.is_empty(),
+            self.ocr.fields.iter().any(searches),
+        ) {
+            (true, _) => 0,
+            (false, false) => RECOGNISER_BYTES,
+            (false, true) => RECOGNISER_BYTES + DETECTOR_BYTES,
+        }
+    }
+
+    /// Takes as many reader threads away as there is no memory for, but the last.
+    pub(super) fn fit_threads(&mut self, max: u64) {
+        let wanted = self.read.threads;
+        while self.read.threads > 1 && self.memory_minimum() > max {
+            self.read.threads -= 1;
+        }
+        if self.read.threads < wanted {
+            let more = format!(
+                "; memory for {} of {wanted} within {} MB",
+                self.read.threads,
+                max >> 20
+            );
+            self.read.threads_how.push_str(&more);
+        }
     }
 
     /// Every use of memory that grows with the configuration.
@@ -109,10 +187,7 @@ impl Plan {
                 .any(|field| matches!(field.place, FieldPlace::Search(_)));
             parts.push(MemoryPart {
                 name: "models for text",
-                bytes: match searches {
-                    true => RECOGNISER_BYTES + DETECTOR_BYTES,
-                    false => RECOGNISER_BYTES,
-                },
+                bytes: self.text_models_bytes(),
                 how: match searches {
                     true => "one that reads lines, one that finds them",
                     false => "one that reads lines",
@@ -170,5 +245,66 @@ impl Plan {
             });
         }
         parts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+    use crate::limits::Limits;
+
+    const TEXT: &str = "[[ocr.field]]\nname = \"lot\"\nbox = [0, 32, 29, 5]\n";
+
+    #[test]
+    fn threads_are_as_many_as_there_is_memory_for() {
+        let config = Config::parse("").unwrap();
+        let threads = |max: Option<u64>| {
+            let mut limits = Limits::none(4);
+            limits.memory.max = max.map(|mb| mb << 20);
+            let plan = config.plan_within(&limits).unwrap();
+            (plan.read.threads, plan.read.threads_how)
+        };
+        assert_eq!(threads(None), (4, "4 cores, no quota".to_owned()));
+        assert_eq!(threads(Some(1000)).0, 4);
+        let (few, how) = threads(Some(80));
+        assert!((1..4).contains(&few), "{few}");
+        assert!(
+            how.ends_with(&format!("memory for {few} of 4 within 80 MB")),
+            "{how}"
+        );
+        assert_eq!(threads(Some(1)).0, 1, "the last one stays");
+    }
+
+    #[test]
+    fn below_the_minimum_a_plan_does_not_fit_and_says_the_cure() {
+        let mut limits = Limits::none(1);
+        let plan = Config::parse(TEXT).unwrap().plan_within(&limits).unwrap();
+        let minimum = plan.memory_minimum();
+        assert!(plan.fits(&limits.memory).is_ok(), "no limit");
+        limits.memory.max = Some(minimum);
+        assert!(plan.fits(&limits.memory).is_ok());
+        limits.memory.max = Some(minimum - 1);
+        let fault = plan.fits(&limits.memory).unwrap_err();
+        let cure = format!("MemoryMax={}M", minimum >> 20);
+        assert!(fault.to_string().contains(&cure), "{fault}");
+    }
+
+    /// The limits of the unit are enough for the pictures it is meant for.
+    #[test]
+    fn the_usual_plans_fit_into_the_unit() {
+        let mut limits = Limits::none(4);
+        limits.memory.max = Some(super::UNIT_MEMORY_MAX);
+        for text in [
+            "",
+            TEXT,
+            include_str!("../../config/examples/label-check.toml"),
+        ] {
+            let plan = Config::parse(text).unwrap().plan_within(&limits).unwrap();
+            assert!(
+                plan.fits(&limits.memory).is_ok(),
+                "{}",
+                plan.memory_minimum() >> 20
+            );
+        }
     }
 }

@@ -31,7 +31,7 @@ pub use item::{
     Decide, Expected, FieldRule, IfMissing, Item, ItemPlan, NoReads, NoReadsPlan, Rule, RulePlan,
     TriggerMode,
 };
-pub use memory::{MemoryPart, UNIT_MEMORY_HIGH};
+pub use memory::{MemoryPart, TooLittleMemory, UNIT_MEMORY_MAX};
 pub use motion::Motion;
 pub(crate) use ocr::MONTHS;
 pub use ocr::{
@@ -48,6 +48,7 @@ pub use set::TUNING_KEYS;
 use std::io::Read as _;
 use std::path::Path;
 
+use crate::limits::{Limits, System};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -155,13 +156,19 @@ impl Config {
         text::locate(text, problems);
     }
 
-    /// Resolves every section, and reports every fault found on the way.
+    /// Resolves every section under the limits of this machine and of the daemon's
+    /// control groups, and reports every fault found on the way.
     pub fn plan(&self) -> Result<Plan, Problems> {
+        self.plan_within(&System::own().limits())
+    }
+
+    /// The same under other limits.
+    pub fn plan_within(&self, limits: &Limits) -> Result<Plan, Problems> {
         let mut problems = Problems::default();
         let service = self.service.resolve(&mut problems);
         let camera = self.camera.resolve(&mut problems);
         let belt = self.belt.resolve(&mut problems);
-        let read = self.read.resolve(self.camera.fps, &mut problems);
+        let read = self.read.resolve(self.camera.fps, limits, &mut problems);
         let item = self.item.resolve(&camera, &belt, &read, &mut problems);
         let ocr = self.ocr.resolve(&camera, &mut problems);
         let rules = self
@@ -188,7 +195,7 @@ impl Config {
         if !problems.is_empty() {
             return Err(problems);
         }
-        Ok(Plan {
+        let mut plan = Plan {
             reader,
             camera,
             belt,
@@ -202,7 +209,13 @@ impl Config {
             output,
             log,
             service,
-        })
+        };
+        if self.read.threads == 0
+            && let Some(max) = limits.memory.max
+        {
+            plan.fit_threads(max);
+        }
+        Ok(plan)
     }
 
     /// A fingerprint of everything that the configuration says, defaults

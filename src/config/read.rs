@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Problems;
+use crate::limits::Limits;
 
 /// The section as written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,6 +45,8 @@ pub struct ReadPlan {
     pub deadline: Duration,
     /// Reader threads, at least 1.
     pub threads: usize,
+    /// How their number came about, for people.
+    pub threads_how: String,
     /// Light on dark too.
     pub inverted: bool,
     /// Mirrored too.
@@ -96,8 +99,9 @@ const MAX_CODES: usize = 2000;
 impl Read {
     /// Resolves the section. `fps` is the camera's frame rate, whose interval is
     /// the deadline where none is given; if it is unusable (and reported by the
-    /// camera's section) the deadline is 100 ms.
-    pub fn resolve(&self, fps: f32, problems: &mut Problems) -> ReadPlan {
+    /// camera's section) the deadline is 100 ms. Where the file names no number of
+    /// threads, `limits` gives it.
+    pub fn resolve(&self, fps: f32, limits: &Limits, problems: &mut Problems) -> ReadPlan {
         let usable = |ms: f64| (0.1..=60_000.0).contains(&ms);
         let mut deadline_ms = match self.deadline_ms {
             0.0 => 1000.0 / f64::from(fps),
@@ -130,12 +134,18 @@ impl Read {
         ReadPlan {
             deadline: Duration::from_secs_f64(deadline_ms / 1000.0),
             threads: match self.threads {
-                // On Linux this respects cpu.max of the own cgroup and the
-                // affinity mask, not only the number of cores.
-                0 => std::thread::available_parallelism().map_or(1, Into::into),
+                0 => limits.threads(),
                 threads => threads,
             }
             .clamp(1, MAX_THREADS),
+            threads_how: match (self.threads, &limits.cpu) {
+                (0, Some(quota)) => format!(
+                    "{:.2} of {} cores by {}",
+                    quota.cores, limits.cores, quota.from
+                ),
+                (0, None) => format!("{} cores, no quota", limits.cores),
+                _ => "as read.threads says".into(),
+            },
             inverted: self.inverted,
             mirrored: self.mirrored,
             micro: self.micro,
@@ -151,11 +161,11 @@ mod tests {
     #[test]
     fn the_frame_interval_is_the_deadline_where_none_is_given() {
         let mut problems = Problems::default();
-        let plan = Read::default().resolve(50.0, &mut problems);
+        let plan = Read::default().resolve(50.0, &Limits::none(4), &mut problems);
         assert_eq!(plan.deadline, Duration::from_millis(20));
-        assert!(plan.threads >= 1);
+        assert_eq!(plan.threads, 4);
         for fps in [0.0, -1.0, f32::NAN, f32::INFINITY] {
-            let plan = Read::default().resolve(fps, &mut problems);
+            let plan = Read::default().resolve(fps, &Limits::none(1), &mut problems);
             assert_eq!(plan.deadline, Duration::from_millis(100), "{fps}");
         }
         assert!(problems.is_empty(), "{problems}");
@@ -170,7 +180,7 @@ mod tests {
             max_codes: 0,
             ..Read::default()
         };
-        read.resolve(60.0, &mut problems);
+        read.resolve(60.0, &Limits::none(1), &mut problems);
         let keys: Vec<_> = problems.0.iter().map(|p| p.key.as_str()).collect();
         assert_eq!(keys, ["read.deadline-ms", "read.threads", "read.max-codes"]);
     }

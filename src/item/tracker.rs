@@ -22,7 +22,7 @@ use super::fusion::{Fusion, Surroundings};
 use super::motion::Motion;
 use super::pictures::{Picture, Pictures};
 use super::scene::Scene;
-use super::text::{Sightings, TextAnswer, TextDesk, TextRequest};
+use super::text::{Sightings, Skip, TextAnswer, TextDesk, TextRequest};
 use super::track::{Clock, Sight, State, Track, Vote, What};
 use super::window::{Refused, Turn, Window, Windows};
 use super::{Hint, Published, Seen, TrackView};
@@ -59,6 +59,8 @@ pub struct Tracker {
     /// Asks for text and holds events that wait for it.
     pub(super) text: TextDesk,
     fusion: Fusion,
+    /// There is time for it.
+    fusing: bool,
     /// Codes of this frame that several frames together told.
     fused: qr::Codes,
     /// Where codes are that need no more votes.
@@ -98,6 +100,7 @@ impl Tracker {
             },
             text: TextDesk::new(&OcrPlan::none(), plan),
             fusion: Fusion::new(plan.look),
+            fusing: true,
             fused: qr::Codes::default(),
             known: Vec::new(),
             associator: Associator::default(),
@@ -145,9 +148,18 @@ impl Tracker {
         self.release(self.clock.now, out);
     }
 
-    /// A request for which there is no room.
-    pub fn text_refused(&mut self, request: TextRequest) {
-        self.text.refused(request);
+    /// A request that nobody takes, and why.
+    pub fn text_refused(&mut self, request: TextRequest, why: Skip) {
+        self.text.refused(request, why);
+    }
+
+    /// Whether frames are added up, where the plan wants it. What it took of memory
+    /// goes with it.
+    pub fn fuse_frames(&mut self, wanted: bool) {
+        if self.fusing != wanted {
+            self.fusing = wanted;
+            self.fusion = Fusion::new();
+        }
     }
 
     /// Do events wait for text?
@@ -192,6 +204,7 @@ impl Tracker {
         fused.clear();
         if let Some(luma) = luma
             && self.plan.fusion
+            && self.fusing
         {
             self.fuse(luma, seen, &mut fused);
         }

@@ -38,6 +38,8 @@ mod relief;
 mod spaces;
 mod strip;
 mod wanted;
+#[cfg(feature = "ocr")]
+mod words;
 
 #[cfg(feature = "ocr")]
 pub use {

@@ -7,7 +7,9 @@ use super::ctc::{self, Alphabet, Decoded, Output};
 use super::ink::Ink;
 use super::models::{ModelFile, Models};
 use super::net::{self, Net};
-use super::{Characters, Error, HEIGHT, ModelError, Recognised, Strip, Wanted, confidence, spaces};
+use super::{
+    Characters, Error, HEIGHT, ModelError, Recognised, Strip, Wanted, confidence, spaces, words,
+};
 use crate::frame::Luma;
 use crate::geometry::{Point, Quad};
 
@@ -276,7 +278,7 @@ fn decode(
         return None;
     }
     let aligned = ctc::align(said, &signs)?;
-    let text: Vec<char> = signs.iter().map(|sign| sign.character).collect();
+    let mut text: Vec<char> = signs.iter().map(|sign| sign.character).collect();
     let places: Vec<usize> = aligned.peaks.iter().map(|&step| columns[step]).collect();
     let word: Vec<f32> = aligned
         .peaks
@@ -286,7 +288,11 @@ fn decode(
     let odds = spaces::odds(ink, &text, &places, &word);
     let spaced = match &wanted.pattern {
         Some(pattern) => spaces::fitted(&text, &odds, &pattern.whole)?,
-        None => spaces::spaced(&text, &odds),
+        None => {
+            let said = |at: usize, c| said.at(c, aligned.peaks[at]);
+            words::mend(&mut text, &odds, said);
+            spaces::spaced(&text, &odds)
+        }
     };
     Some((spaced, confidence::of(aligned.ln, share)))
 }

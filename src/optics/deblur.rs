@@ -2,6 +2,9 @@
 
 /// Longest half of a kernel.
 const MOST_TAPS: usize = 128;
+/// Standard deviation, in pixels, of what lens and pixels blur by themselves. Of 400
+/// drawn codes that moved 363 were read with 0, 371 with 0.4, 375 with 0.6 and 0.8.
+const LENS: f32 = 0.6;
 /// Frequencies at which the inverse is evaluated, from 0 to the highest.
 const FREQUENCIES: usize = 256;
 
@@ -25,7 +28,9 @@ impl Inverse {
         let half = (4.0 * length + 4.0).min(MOST_TAPS as f32) as usize;
         self.design(half, |f| {
             let x = std::f32::consts::PI * f * length;
-            let blur = if x.abs() < 1e-4 { 1.0 } else { x.sin() / x };
+            let motion = if x.abs() < 1e-4 { 1.0 } else { x.sin() / x };
+            let lens = std::f32::consts::PI * f * LENS;
+            let blur = motion * (-2.0 * lens * lens).exp();
             let noise = noise * (1.0 + (f * rise) * (f * rise));
             blur / (blur * blur + noise)
         });

@@ -23,6 +23,8 @@ pub(super) struct Capture {
     overflow: Overflow,
     /// Frames dropped by the source, as far as they are counted already.
     dropped: u64,
+    /// Frames since the last one that was handed over.
+    since: u32,
     shared: Arc<Shared>,
     change: Arc<Mutex<Option<Change>>>,
 }
@@ -40,6 +42,7 @@ impl Capture {
             pool,
             overflow: overflow(plan),
             dropped: 0,
+            since: 0,
             shared,
             change,
         }
@@ -68,9 +71,17 @@ impl Capture {
         self.shared.slot.close();
     }
 
-    fn hand_over(&self, frame: Frame, pulse: &Pulse) -> bool {
+    fn hand_over(&mut self, frame: Frame, pulse: &Pulse) -> bool {
         let meters = &self.shared.meters.vision;
         meters.frames.add(1);
+        self.since += 1;
+        let left_out = self.since < self.shared.control.measures().frame_step;
+        if left_out && self.overflow == Overflow::Newest {
+            meters.left_out.add(1);
+            meters.dropped.add(1);
+            return true;
+        }
+        self.since = 0;
         let mut offer = frame;
         loop {
             match self.shared.slot.put(offer, self.overflow, PATIENCE) {

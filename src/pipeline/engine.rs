@@ -6,6 +6,7 @@
 //! where codes are known to be.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use super::breaker::Breaker;
 use super::fallback::Fallback;
@@ -15,9 +16,16 @@ use crate::qr::{Hint, Reader, ReaderOptions, Reads};
 /// What reads a frame: our reader, or in tests one that fails on purpose.
 pub(super) trait Engine {
     fn read(&mut self, luma: Luma<'_>, hints: &[Hint], reads: &mut Reads);
+
+    /// Gives each frame from now on so much time.
+    fn allow(&mut self, time: Duration);
 }
 
 impl Engine for Reader {
+    fn allow(&mut self, time: Duration) {
+        self.set_deadline(Some(time));
+    }
+
     fn read(&mut self, luma: Luma<'_>, hints: &[Hint], reads: &mut Reads) {
         Reader::read(self, luma, hints, reads);
     }
@@ -81,6 +89,11 @@ impl<E: Engine> Guarded<E> {
         ReadBy::FallbackAfterPanic
     }
 
+    /// Gives each frame from now on so much time.
+    pub(super) fn allow(&mut self, time: Duration) {
+        self.engine.allow(time);
+    }
+
     fn fall_back(&mut self, luma: Luma<'_>, hints: &[Hint], reads: &mut Reads) {
         *reads = Reads::default();
         self.fallback.read(luma, hints, &mut reads.codes);
@@ -96,6 +109,8 @@ mod tests {
     struct Touchy;
 
     impl Engine for Touchy {
+        fn allow(&mut self, _: Duration) {}
+
         fn read(&mut self, luma: Luma<'_>, _: &[Hint], reads: &mut Reads) {
             assert!(luma.at(0, 0) != 0, "a frame that breaks the reader");
             reads.codes.clear();

@@ -8,13 +8,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::time::{Duration, Instant};
 
 use super::engine::ReadBy;
+use super::governor::{Measures, TextRate};
 use super::order::Order;
 use super::{PATIENCE, Shared, live, lock};
 use crate::clock;
 use crate::command::Reply;
 use crate::config::{NoReadsPlan, Plan};
 use crate::frame::{Frame, Stamp};
-use crate::item::text::{TextAnswer, TextRequest};
+use crate::item::text::{Skip, TextAnswer, TextRequest};
 use crate::item::{Event, EventKind, Pictures, Tracker};
 use crate::publish::EventSender;
 use crate::qr::{Hint, Reads};
@@ -52,6 +53,10 @@ pub(super) struct ReadFrame {
     pub(super) frame: Frame,
     pub(super) reads: Reads,
     pub(super) by: ReadBy,
+    /// How long it waited for a reader.
+    pub(super) waited: Duration,
+    /// When its reader was done with it.
+    pub(super) read_at: Instant,
 }
 
 pub(super) struct Items {
@@ -158,18 +163,23 @@ impl Items {
     /// room for all of them; else what has no room is dropped and counted.
     fn ask(&mut self) {
         let mut refused = Vec::new();
+        let stopped = self.measures().text == TextRate::Stopped;
         for request in self.tracker.text_requests() {
+            if stopped {
+                refused.push((request, Skip::Throttled));
+                continue;
+            }
             match self.to_text.try_send(request) {
                 Ok(()) => self.asked += 1,
                 Err(TrySendError::Full(request) | TrySendError::Disconnected(request)) => {
-                    refused.push(request);
+                    refused.push((request, Skip::QueueFull));
                 }
             }
         }
-        for request in refused {
-            if self.live {
+        for (request, why) in refused {
+            if self.live || why == Skip::Throttled {
                 self.shared.meters.text.dropped.add(1);
-                self.tracker.text_refused(request);
+                self.tracker.text_refused(request, why);
             } else {
                 self.unsent.push_back(request);
             }
@@ -188,7 +198,9 @@ impl Items {
                         self.unsent.push_front(request);
                         break;
                     }
-                    Err(TrySendError::Disconnected(request)) => self.tracker.text_refused(request),
+                    Err(TrySendError::Disconnected(request)) => {
+                        self.tracker.text_refused(request, Skip::NoModels);
+                    }
                 }
             }
             let patience = until.map_or(PATIENCE, |until| {
@@ -212,10 +224,22 @@ impl Items {
         self.hand_over();
     }
 
+    fn measures(&self) -> &'static Measures {
+        self.shared.control.measures()
+    }
+
     fn frame(&mut self, read: ReadFrame) {
         let ReadFrame {
-            frame, reads, by, ..
+            frame,
+            reads,
+            by,
+            waited,
+            read_at,
+            ..
         } = read;
+        let waited = waited + read_at.elapsed();
+        let waited = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX);
+        self.shared.meters.vision.wait.record(waited);
         let luma = frame.luma();
         let stamp = frame.stamp;
         if by == ReadBy::FallbackAfterPanic
@@ -241,6 +265,7 @@ impl Items {
             // Whoever asked may have gone.
             let _ = reply.try_send(answer);
         }
+        self.tracker.fuse_frames(self.measures().fusion);
         self.tracker
             .frame(&stamp, (&reads).into(), Some(luma), &mut self.decided);
         self.last_frame = Some(stamp);

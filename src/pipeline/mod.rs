@@ -15,6 +15,7 @@ mod breaker;
 mod capture;
 mod engine;
 mod fallback;
+pub mod governor;
 mod items;
 mod models;
 mod order;
@@ -32,13 +33,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::camera::{Keeper, KeeperState};
 use crate::command::Reply;
 use crate::config::{Plan, ReplayRate, SourcePlan};
 use crate::frame::{Frame, Pool};
 use crate::item::{Published, Tracker};
+use crate::limits::System;
 use crate::publish::EventSender;
 use crate::qr::{Hint, Reads};
 use crate::snapshot::{Meters, Pulses};
@@ -64,6 +66,8 @@ struct Shared {
     /// What an operator asks of the canary models for text, with the way back.
     canary: Mutex<Option<(text::CanaryOrder, SyncSender<Reply>)>>,
     meters: Arc<Meters>,
+    /// What is left out for now.
+    control: governor::Control,
 }
 
 impl Shared {
@@ -96,6 +100,8 @@ pub struct Parts {
     pub keeper: Option<Keeper>,
     /// What loads the models for text.
     pub text: TextLoader,
+    /// Where the governor reads limits.
+    pub system: System,
 }
 
 /// The running stages.
@@ -104,6 +110,7 @@ pub struct Pipeline {
     to_items: SyncSender<items::Input>,
     to_capture: Arc<Mutex<Option<capture::Change>>>,
     threads: Vec<JoinHandle<()>>,
+    governor: governor::Governor,
 }
 
 impl Pipeline {
@@ -123,6 +130,7 @@ impl Pipeline {
             results: Mutex::new(Vec::new()),
             canary: Mutex::new(None),
             meters: parts.meters,
+            control: governor::Control::default(),
         });
         // Results hold their frames, so the pool bounds what can be in here.
         let (to_items, from_readers) = sync_channel(pool.count() + 4);
@@ -167,11 +175,13 @@ impl Pipeline {
         );
         let pulse = parts.pulses.register("camera");
         threads.push(spawn("camera", broken, move || capture.run(&pulse))?);
+        let governor = governor::Governor::new(parts.system, &shared.meters, Instant::now());
         Ok(Self {
             shared,
             to_items,
             to_capture,
             threads,
+            governor,
         })
     }
 
@@ -210,6 +220,15 @@ impl Pipeline {
             });
         }
         let _ = self.to_items.send(items::Input::Plan(plan));
+    }
+
+    /// Fits the work to what the machine grants; to be called about once a second.
+    pub fn govern(&mut self, now: Instant) -> governor::Decision {
+        let plan = self.shared.plan();
+        let decision = self.governor.look(&plan, &self.shared.meters, now);
+        let without_models = self.governor.without_models();
+        self.shared.control.set(decision.level, without_models);
+        decision
     }
 
     /// How the camera is.

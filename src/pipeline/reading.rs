@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
+use std::time::{Duration, Instant};
 
 use super::engine::{Guarded, ReadBy};
 use super::items::{Input, ReadFrame};
@@ -16,14 +17,18 @@ pub(super) struct Reading {
     shared: Arc<Shared>,
     to_items: SyncSender<Input>,
     engine: Guarded<Reader>,
+    /// Most time for a frame by the plan.
+    deadline: Duration,
     generation: u64,
     hints: Vec<Hint>,
 }
 
 impl Reading {
     pub(super) fn new(shared: Arc<Shared>, to_items: SyncSender<Input>) -> Self {
-        let engine = Guarded::reader(options(&shared.plan().read));
+        let plan = shared.plan();
+        let engine = Guarded::reader(options(&plan.read));
         Self {
+            deadline: plan.read.deadline,
             generation: shared.generation.load(Ordering::Acquire),
             shared,
             to_items,
@@ -35,8 +40,8 @@ impl Reading {
     pub(super) fn run(mut self, pulse: &Pulse) {
         loop {
             pulse.beat();
-            let (ticket, frame) = match self.shared.slot.take(PATIENCE) {
-                Taken::Value(ticket, frame) => (ticket, frame),
+            let (ticket, frame, waited) = match self.shared.slot.take(PATIENCE) {
+                Taken::Value(ticket, frame, waited) => (ticket, frame, waited),
                 Taken::Nothing => continue,
                 Taken::Closed => break,
             };
@@ -45,8 +50,10 @@ impl Reading {
             for hint in &mut self.hints {
                 hint.exposed(frame.stamp.exposure_us);
             }
+            let time = self.deadline.mul_f32(self.shared.control.measures().time);
+            self.engine.allow(time);
             let mut reads = lock(&self.shared.results).pop().unwrap_or_default();
-            let started = std::time::Instant::now();
+            let started = Instant::now();
             let by = self
                 .engine
                 .read(frame.stamp.mono_ns, frame.luma(), &self.hints, &mut reads);
@@ -67,6 +74,8 @@ impl Reading {
                 frame,
                 reads,
                 by,
+                waited,
+                read_at: Instant::now(),
             };
             if self.to_items.send(Input::Frame(read)).is_err() {
                 return;
@@ -79,7 +88,9 @@ impl Reading {
         let generation = self.shared.generation.load(Ordering::Acquire);
         if generation != self.generation {
             self.generation = generation;
-            self.engine = Guarded::reader(options(&self.shared.plan().read));
+            let plan = self.shared.plan();
+            self.deadline = plan.read.deadline;
+            self.engine = Guarded::reader(options(&plan.read));
         }
     }
 }

@@ -5,8 +5,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use crate::config::{ItemPlan, NoReadsPlan, RulePlan};
+use super::text::{TextEngine, read};
+use crate::config::{ItemPlan, NoReadsPlan, OcrPlan, RulePlan};
 use crate::frame::{Luma, Stamp};
+use crate::item::text::{Skip, TextAnswer, TextRequest};
 use crate::item::{Event, Hint, Tracker};
 use crate::qr::{Reader, ReaderOptions, Reads};
 
@@ -23,6 +25,9 @@ pub struct Sequence {
     plan: ItemPlan,
     rules: Vec<RulePlan>,
     noreads: NoReadsPlan,
+    ocr: OcrPlan,
+    engine: Option<Box<dyn TextEngine>>,
+    requests: Vec<TextRequest>,
     /// Made with the first frame, which tells its size.
     tracker: Option<Tracker>,
     last: Stamp,
@@ -45,9 +50,21 @@ impl Sequence {
             plan,
             rules,
             noreads,
+            ocr: OcrPlan::none(),
+            engine: None,
+            requests: Vec::new(),
             tracker: None,
             last: Stamp::default(),
         }
+    }
+
+    /// Reads the fields of `ocr` as well, with `engine`, each as soon as it is asked
+    /// for: no event waits, and none is without its text for want of time.
+    #[must_use]
+    pub fn with_text(mut self, ocr: OcrPlan, engine: Box<dyn TextEngine>) -> Self {
+        self.ocr = ocr;
+        self.engine = Some(engine);
+        self
     }
 
     /// Takes the next frame; appends the items that are decided with it. `false`
@@ -56,7 +73,9 @@ impl Sequence {
         let (plan, rules, noreads) = (&mut self.plan, &self.rules, &self.noreads);
         let tracker = self.tracker.get_or_insert_with(|| {
             (plan.width, plan.height) = (luma.width() as u32, luma.height() as u32);
-            Tracker::new(plan, rules.clone(), noreads)
+            let mut tracker = Tracker::new(plan, rules.clone(), noreads);
+            tracker.read_text(&self.ocr);
+            tracker
         });
         self.hints.clear();
         tracker.hints(stamp.mono_ns, &mut self.hints);
@@ -70,6 +89,10 @@ impl Sequence {
             self.reads = Reads::default();
         }
         tracker.frame(stamp, (&self.reads).into(), Some(luma), out);
+        self.requests.extend(tracker.text_requests());
+        for request in self.requests.drain(..) {
+            tracker.text_read(answer(&mut self.engine, request), out);
+        }
         self.last = *stamp;
         whole
     }
@@ -88,6 +111,32 @@ impl Sequence {
                 .mono_ns
                 .saturating_add(AFTER_ALL.as_nanos() as u64);
             tracker.tick(later, self.last.wall_ns, out);
+            // Whatever was asked for has been answered.
+            tracker.give_up_text(out);
         }
     }
+}
+
+/// What `engine` says to a request. After a panic there is none any more.
+fn answer(engine: &mut Option<Box<dyn TextEngine>>, request: TextRequest) -> TextAnswer {
+    let TextRequest {
+        id,
+        wanted,
+        cut,
+        corners,
+        ..
+    } = request;
+    let done = catch_unwind(AssertUnwindSafe(|| match engine {
+        Some(engine) => read(&mut **engine, &cut, corners, &wanted).map_err(|fault| {
+            log::error!("the models for text failed on a line: {fault}");
+            Skip::Failed
+        }),
+        None => Err(Skip::NoModels),
+    }));
+    let lines = done.unwrap_or_else(|_| {
+        log::error!("the models for text panicked: no more text is read");
+        *engine = None;
+        Err(Skip::Failed)
+    });
+    TextAnswer { id, cut, lines }
 }

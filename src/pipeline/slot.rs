@@ -5,7 +5,7 @@
 //! lose nothing, so there the giver waits until the place is free.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What happens to a frame that nobody took when the next one comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,15 +24,15 @@ pub struct Slot<T> {
 }
 
 struct State<T> {
-    value: Option<T>,
+    value: Option<(Instant, T)>,
     next_ticket: u64,
     closed: bool,
 }
 
 /// What came of taking.
 pub enum Taken<T> {
-    /// A value with its ticket.
-    Value(u64, T),
+    /// A value with its ticket, and how long it lay there.
+    Value(u64, T, Duration),
     /// None came in time.
     Nothing,
     /// The slot is closed and empty.
@@ -81,10 +81,10 @@ impl<T> Slot<T> {
         if state.closed {
             return Put::Refused(value);
         }
-        let old = state.value.replace(value);
+        let old = state.value.replace((Instant::now(), value));
         drop(state);
         self.changed.notify_all();
-        old.map_or(Put::Done, Put::Displaced)
+        old.map_or(Put::Done, |(_, old)| Put::Displaced(old))
     }
 
     /// Takes the value out, waiting at most `patience` for one.
@@ -95,12 +95,12 @@ impl<T> Slot<T> {
             .unwrap_or_else(PoisonError::into_inner)
             .0;
         match state.value.take() {
-            Some(value) => {
+            Some((since, value)) => {
                 let ticket = state.next_ticket;
                 state.next_ticket += 1;
                 drop(state);
                 self.changed.notify_all();
-                Taken::Value(ticket, value)
+                Taken::Value(ticket, value, since.elapsed())
             }
             None if state.closed => Taken::Closed,
             None => Taken::Nothing,
@@ -127,7 +127,7 @@ mod tests {
 
     fn taken<T>(taken: Taken<T>) -> Option<(u64, T)> {
         match taken {
-            Taken::Value(ticket, value) => Some((ticket, value)),
+            Taken::Value(ticket, value, _) => Some((ticket, value)),
             _ => None,
         }
     }
@@ -160,7 +160,7 @@ mod tests {
             let mut next = 0;
             loop {
                 match slot.take(Duration::from_millis(5)) {
-                    Taken::Value(ticket, value) => {
+                    Taken::Value(ticket, value, _) => {
                         assert_eq!(ticket, next, "tickets have no gaps");
                         next += 1;
                         sum += value;

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use self::slots::{Canary, Change, Slot};
 use super::breaker::Breaker;
+use super::governor::TextRate;
 use super::items::Input;
 use super::{PATIENCE, Shared, live, lock};
 use crate::clock;
@@ -38,6 +39,8 @@ const RECOVERY: Duration = Duration::from_secs(60);
 /// A request that has waited for longer than this, and longer than events wait,
 /// is of no use any more.
 const STALE: Duration = Duration::from_secs(1);
+/// Where text is slowed down the thread rests so many times as long as it worked.
+const REST: u32 = 3;
 /// Turns of the loop while models are loaded.
 const LOADING: Duration = Duration::from_millis(20);
 
@@ -79,6 +82,8 @@ pub(super) struct Text {
     files: Vec<(String, u64, Option<SystemTime>)>,
     /// A request that waits for models.
     waiting: Option<TextRequest>,
+    /// There is no memory for models.
+    without: bool,
 }
 
 impl Text {
@@ -96,6 +101,7 @@ impl Text {
             live: live(&whole),
             files: Vec::new(),
             waiting: None,
+            without: false,
             shared,
         }
     }
@@ -106,6 +112,7 @@ impl Text {
         loop {
             pulse.beat();
             self.take_up_plan();
+            self.make_room();
             self.look_for_models();
             let busy = [&self.stable, &self.fallback, &self.canary.slot]
                 .into_iter()
@@ -127,9 +134,14 @@ impl Text {
                 self.waiting = Some(request);
                 continue;
             }
+            let started = Instant::now();
             let answer = self.answer(request);
+            let worked = started.elapsed();
             if self.to_items.send(Input::Text(answer)).is_err() {
                 break;
+            }
+            if self.shared.control.measures().text == TextRate::Slow {
+                std::thread::sleep((worked * REST).min(PATIENCE));
             }
         }
     }
@@ -232,6 +244,26 @@ impl Text {
         }
     }
 
+    /// Lets the models go while memory is short, and loads them again after it.
+    fn make_room(&mut self) {
+        let without = self.shared.control.without_models();
+        if without == self.without {
+            return;
+        }
+        self.without = without;
+        if without {
+            log::warn!("the models for text are unloaded: memory is short");
+            self.stable = Slot::Empty;
+            self.fallback = Slot::Empty;
+            self.canary = Canary::default();
+            self.shared.meters.text.loaded.set(0);
+        } else {
+            // As at the start: with the canary, if there is one.
+            let plan = std::mem::replace(&mut self.plan, OcrPlan::none());
+            self.take_up(&plan);
+        }
+    }
+
     /// Loads models if text is wanted and others than those in force are there.
     /// Those in force read on meanwhile.
     fn take_up(&mut self, plan: &OcrPlan) {
@@ -247,6 +279,9 @@ impl Text {
             self.stable = Slot::Empty;
             self.fallback = Slot::Empty;
             self.canary = Canary::default();
+            return;
+        }
+        if self.without {
             return;
         }
         if others || matches!(self.stable, Slot::Empty | Slot::Absent) {
@@ -356,7 +391,7 @@ impl Text {
 }
 
 /// Reads a line, or all lines of a part of the picture.
-fn read(
+pub(super) fn read(
     engine: &mut dyn TextEngine,
     cut: &Cut,
     mut corners: Quad,

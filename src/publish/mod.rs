@@ -49,6 +49,8 @@ pub struct Setup {
     pub output: Outputs,
     /// Hash of the configuration in force, for `status`.
     pub config_hash: String,
+    /// What an operator should know of the machine, a sentence each, for `status`.
+    pub notes: Vec<String>,
     /// Tells whether the wall clock is synchronised.
     pub clock_synced: ClockSynced,
 }
@@ -95,6 +97,7 @@ impl Publisher {
         let desk = Arc::new(Desk::new(Identity {
             boot_id: boot_id(),
             config_hash: setup.config_hash,
+            notes: setup.notes,
         }));
         let running = outbox::start(outbox::Parts {
             plan: setup.outbox,

@@ -23,6 +23,8 @@ pub(super) enum State {
 pub(super) struct Identity {
     pub boot_id: String,
     pub config_hash: String,
+    /// What an operator should know of the machine.
+    pub notes: Vec<String>,
 }
 
 /// Body of `status`.
@@ -35,6 +37,7 @@ pub(super) fn status(state: State, reasons: &[&str], identity: &Identity) -> Vec
         boot_id: &'a str,
         version: &'static str,
         config_hash: &'a str,
+        notes: &'a [String],
     }
     json(&Status {
         schema: "beltscan/status/1",
@@ -49,6 +52,7 @@ pub(super) fn status(state: State, reasons: &[&str], identity: &Identity) -> Vec
         boot_id: &identity.boot_id,
         version: env!("CARGO_PKG_VERSION"),
         config_hash: &identity.config_hash,
+        notes: &identity.notes,
     })
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::attempts::{Attempts, CLEAR, FAIRLY_CLEAR, Job, Scene};
 use super::budget::Budget;
 use super::sweep::{PASSES, Sweep};
-use super::trial::Trial;
+use super::trial::{A_SYMBOL, Trial};
 use super::{Reads, Reason, Sign};
 use crate::frame::Luma;
 use crate::geometry::{Point, Quad};
@@ -67,10 +67,6 @@ impl Hint {
 /// A picture of so few pixels, a crop perhaps, is looked at again even without a
 /// sign: it costs little.
 const SMALL: usize = 200_000;
-/// Least agreement of the function patterns of what is told of as a symbol that was
-/// not read. Of 896 grids that texture and noise had passed for on the synthetic
-/// belt none had more than 0.58; symbols spoilt by glare or damage have 0.8 and more.
-const A_SYMBOL: f32 = 0.6;
 /// Signs that are told of, at most.
 const MOST_SIGNS: usize = 64;
 
@@ -91,6 +87,12 @@ impl Reader {
             options,
             ..Self::default()
         }
+    }
+
+    /// Gives each frame from now on another time; `None`: until nothing is left to
+    /// be tried.
+    pub fn set_deadline(&mut self, deadline: Option<Duration>) {
+        self.options.deadline = deadline;
     }
 
     /// All codes of one frame, of any size and angle, in one go. `hints` are

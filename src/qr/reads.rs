@@ -36,6 +36,8 @@ pub struct Work {
     pub deblurs: Tried,
     /// Finder patterns that were tried as the only one of a symbol.
     pub corners: Tried,
+    /// Symbols that were located but not read, tried as odd print.
+    pub prints: Tried,
     /// All of it, in units of about one pixel touched once.
     pub units: u64,
 }

@@ -2,7 +2,6 @@
 //! line for `systemctl status`, and the `stats` message.
 
 use std::collections::VecDeque;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,7 +17,8 @@ pub enum Health {
     /// No: one word for each thing that does not. `camera`: no frames come;
     /// `broker`: not connected; `disk`: events are kept in memory only;
     /// `outbox`: four fifths full; `text`: its
-    /// models cannot be loaded, or fail; `configuration`: the last reload was refused.
+    /// models cannot be loaded, or fail; `throttled`: the governor leaves work out;
+    /// `configuration`: the last reload was refused.
     Degraded(Vec<&'static str>),
 }
 
@@ -64,8 +64,21 @@ pub struct Stats {
     pub temperature_c: Option<f64>,
     /// Resident memory in megabytes (2^20 bytes).
     pub memory_mb: Option<f64>,
-    /// How far the work on a frame is cut back; 0: not at all.
+    /// Memory of the daemon's control group, children and page cache included, in
+    /// the same unit.
+    pub cgroup_memory_mb: Option<f64>,
+    /// The limit of memory that is held, in the same unit.
+    pub memory_limit_mb: Option<f64>,
+    /// The CPU quota in processors.
+    pub cpu_quota: Option<f64>,
+    /// Time of processors taken in the last second, in processors.
+    pub cpu_used: Option<f64>,
+    /// Share of the quota's periods in it that ended in a standstill, 0 to 1.
+    pub cpu_throttled: Option<f64>,
+    /// How far the work is cut back; 0: not at all.
     pub governor_level: u8,
+    /// Why: `memory`, `heat`, `quota`, `late`, `queues`; absent at level 0.
+    pub governor_reason: Option<&'static str>,
     /// Lines of text read.
     pub text_lines: u64,
     /// Fields of text that events were published without.
@@ -166,6 +179,7 @@ impl Monitor {
                 publish.outbox_bytes.get() > self.outbox_max_bytes / 5 * 4,
             ),
             ("text", self.meters.text.is_down()),
+            ("throttled", self.meters.governor.get().level > 0),
             ("configuration", self.refused.is_some()),
         ]
         .into_iter()
@@ -200,8 +214,21 @@ impl Monitor {
             },
             publish.outbox_events.get(),
         );
+        let governing = self.meters.governor.get();
+        if let Some(resident) = governing.resident {
+            line.push_str(&format!(", {} MB of memory", resident >> 20));
+        }
+        if let Some(group) = governing.group {
+            line.push_str(&format!(", {} MB with children", group >> 20));
+        }
         if let Health::Degraded(reasons) = self.health() {
             line.push_str(&format!("; degraded: {}", reasons.join(", ")));
+        }
+        if let Some(reason) = governing.reason {
+            line.push_str(&format!(
+                "; left out: {} (level {}, {reason})",
+                governing.cut, governing.level
+            ));
         }
         if let Some(reason) = &self.refused {
             line.push_str(&format!("; reload refused: {reason}"));
@@ -216,7 +243,9 @@ impl Monitor {
             item,
             text,
             publish,
+            governor,
         } = &*self.meters;
+        let governing = governor.get();
         let sample = Sample::take(&self.meters, now);
         let times = vision.frame_time.counts();
         let window = times.since(&self.reported_times);
@@ -246,9 +275,15 @@ impl Monitor {
             outbox_bytes: publish.outbox_bytes.get(),
             given_up: publish.given_up.get(),
             dead_letters: publish.dead_letters.get(),
-            temperature_c: temperature(Path::new("/sys/class/thermal")),
-            memory_mb: memory(Path::new("/proc/self/status")),
-            governor_level: 0,
+            temperature_c: governing.temperature.map(|c| rounded(c, 10.0)),
+            memory_mb: governing.resident.map(megabytes),
+            cgroup_memory_mb: governing.group.map(megabytes),
+            memory_limit_mb: governing.memory_limit.map(megabytes),
+            cpu_quota: governing.quota.map(|cores| rounded(cores, 1000.0)),
+            cpu_used: governing.used.map(|cores| rounded(cores, 1000.0)),
+            cpu_throttled: governing.throttled.map(|share| rounded(share, 1000.0)),
+            governor_level: governing.level,
+            governor_reason: governing.reason,
             text_lines: text.lines.get(),
             text_skipped: text.skipped.get(),
             text_dropped: text.dropped.get(),
@@ -291,35 +326,15 @@ fn rounded(value: f64, steps: f64) -> f64 {
     (value * steps).round() / steps
 }
 
-/// The hottest sensor below the kernel's thermal class, which tells millidegrees.
-fn temperature(class: &Path) -> Option<f64> {
-    std::fs::read_dir(class)
-        .ok()?
-        .flatten()
-        .filter(|zone| {
-            zone.file_name()
-                .to_string_lossy()
-                .starts_with("thermal_zone")
-        })
-        .filter_map(|zone| std::fs::read_to_string(zone.path().join("temp")).ok())
-        .filter_map(|text| text.trim().parse::<i64>().ok())
-        // A sensor that is switched off tells absurd values.
-        .filter(|millidegrees| (-40_000..=150_000).contains(millidegrees))
-        .max()
-        .map(|millidegrees| rounded(millidegrees as f64 / 1000.0, 10.0))
-}
-
-/// Resident memory (proc_pid_status(5), `VmRSS`).
-fn memory(status: &Path) -> Option<f64> {
-    let text = std::fs::read_to_string(status).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kilobytes: f64 = line.split_whitespace().next()?.parse().ok()?;
-    Some(rounded(kilobytes / 1024.0, 10.0))
+/// Megabytes of 2^20 bytes.
+fn megabytes(bytes: u64) -> f64 {
+    rounded(bytes as f64 / 1_048_576.0, 10.0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::snapshot::Governing;
 
     fn monitor() -> (Arc<Meters>, Monitor, Instant) {
         let meters = Arc::new(Meters::default());
@@ -413,21 +428,39 @@ mod tests {
     }
 
     #[test]
-    fn heat_and_memory_are_read_where_the_kernel_tells_them() {
-        let folder = tempfile::tempdir().unwrap();
-        for (zone, text) in [
-            ("thermal_zone0", "48123\n"),
-            ("thermal_zone1", "51987"),
-            ("thermal_zone2", "-274000"),
-            ("thermal_zone3", "hot"),
-            ("cooling_device0", "99000"),
+    fn what_the_governor_does_and_sees_is_told_everywhere() {
+        let (meters, mut monitor, now) = monitor();
+        meters.governor.set(Governing {
+            level: 4,
+            reason: Some("quota"),
+            cut: "text",
+            resident: Some(40 << 20),
+            group: Some(100 << 20),
+            memory_limit: Some(128 << 20),
+            quota: Some(0.5),
+            used: Some(0.4567),
+            throttled: Some(0.25),
+            temperature: Some(51.987),
+        });
+        assert_eq!(monitor.health(), Health::Degraded(vec!["throttled"]));
+        assert_eq!(
+            monitor.status_line(),
+            "0 items, 0.0/s, read rate unknown, broker up, outbox 0, 40 MB of memory, \
+             100 MB with children; degraded: throttled; left out: text (level 4, quota)"
+        );
+        let stats = serde_json::to_value(monitor.stats(now)).unwrap();
+        for (key, value) in [
+            ("governor_level", serde_json::json!(4)),
+            ("governor_reason", serde_json::json!("quota")),
+            ("memory_mb", serde_json::json!(40.0)),
+            ("cgroup_memory_mb", serde_json::json!(100.0)),
+            ("memory_limit_mb", serde_json::json!(128.0)),
+            ("cpu_quota", serde_json::json!(0.5)),
+            ("cpu_used", serde_json::json!(0.457)),
+            ("cpu_throttled", serde_json::json!(0.25)),
+            ("temperature_c", serde_json::json!(52.0)),
         ] {
-            std::fs::create_dir(folder.path().join(zone)).unwrap();
-            std::fs::write(folder.path().join(zone).join("temp"), text).unwrap();
+            assert_eq!(stats[key], value, "{key}");
         }
-        assert_eq!(temperature(folder.path()), Some(52.0));
-        assert_eq!(temperature(Path::new("/nowhere")), None);
-        assert!(memory(Path::new("/proc/self/status")).unwrap() > 1.0);
-        assert_eq!(memory(Path::new("/dev/null")), None);
     }
 }

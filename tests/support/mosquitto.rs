@@ -1,8 +1,10 @@
 //! A real mosquitto on a port of its own.
 
+use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
 
@@ -133,6 +135,25 @@ impl Mosquitto {
         assert!(done.success(), "mosquitto_pub: {done}");
     }
 
+    /// Every message from now on, whatever its QoS; none that was retained before.
+    pub fn follow(&self) -> Follower {
+        let mut child = Command::new("mosquitto_sub")
+            .args(["-h", "127.0.0.1", "-p", &self.port.to_string()])
+            .args(["-q", "1", "-t", "#", "-R", "-F", "%t %p"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("mosquitto_sub runs");
+        let heard = Arc::default();
+        let ears: Arc<Mutex<Vec<String>>> = Arc::clone(&heard);
+        let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                ears.lock().expect("no panic").push(line);
+            }
+        });
+        Follower { child, heard }
+    }
+
     /// The retained message on `topic`, waited for.
     pub fn retained(&self, topic: &str) -> String {
         let said = Command::new("mosquitto_sub")
@@ -145,6 +166,32 @@ impl Mosquitto {
             .expect("text")
             .trim_end()
             .to_owned()
+    }
+}
+
+/// Hears what the broker passes on.
+pub struct Follower {
+    child: Child,
+    heard: Arc<Mutex<Vec<String>>>,
+}
+
+impl Follower {
+    /// Bodies so far on topics that end in `leaf`, those that are JSON.
+    pub fn heard(&self, leaf: &str) -> Vec<serde_json::Value> {
+        let heard = self.heard.lock().expect("no panic");
+        heard
+            .iter()
+            .filter_map(|line| line.split_once(' '))
+            .filter(|(topic, _)| topic.rsplit('/').next() == Some(leaf))
+            .filter_map(|(_, body)| serde_json::from_str(body).ok())
+            .collect()
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

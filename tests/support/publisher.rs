@@ -53,6 +53,7 @@ pub fn setup(folder: &Path) -> Setup {
         },
         output: Outputs::default(),
         config_hash: "0".repeat(64),
+        notes: Vec::new(),
         clock_synced: Arc::new(|| true),
     }
 }

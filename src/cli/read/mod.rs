@@ -40,8 +40,8 @@ pub struct Args {
     /// One JSON object for each file, in order, instead of text.
     #[arg(long)]
     jsonl: bool,
-    /// Leave text beside the codes alone, which saves most of the time. (With
-    /// --sequence none is read, nor in a build without the feature ocr.)
+    /// Leave text beside the codes alone, which saves most of the time. (In a build
+    /// without the feature ocr none is read.)
     #[arg(long)]
     no_ocr: bool,
     /// Files read at the same time; 0: as many as there are processors. With
@@ -52,15 +52,17 @@ pub struct Args {
     #[arg(long, value_name = "MS", value_parser = milliseconds)]
     deadline_ms: Option<Duration>,
     /// Folder for copies of the pictures with the codes drawn in: green with their
-    /// number where read, red where not, and lines of text in blue. (None of videos.)
+    /// number where read, red where not, lines of text in blue with what they say. (None
+    /// of videos.)
     #[arg(long, value_name = "DIR")]
     overlay: Option<PathBuf>,
-    /// Configuration whose [read] section applies, and with --sequence [belt] and
-    /// [item].
+    /// Configuration whose [read] section applies, and with --sequence [belt],
+    /// [item] and the text fields of [ocr].
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The files are consecutive frames of one camera: a line for each item that
-    /// passes, when it has left the picture.
+    /// passes, when it has left the picture. Of its text the fields are told that the
+    /// configuration names.
     #[arg(long, conflicts_with_all = ["overlay", "threads"])]
     sequence: bool,
     #[command(flatten)]
@@ -127,7 +129,7 @@ pub fn run(args: Args) -> ExitCode {
     };
     let options = options(&args, &config);
     let done = if args.sequence {
-        match Sequence::new(&config, &args.belt, options, style) {
+        match Sequence::new(&config, &args.belt, options, !args.no_ocr, style) {
             Ok(sequence) => sequence.read(&inputs),
             Err(problems) => return fail(EXIT_CONFIG, problems),
         }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use font8x8::{BASIC_FONTS, LATIN_FONTS, UnicodeFonts};
 use image::{ImageFormat, ImageResult, Rgb, RgbImage};
 
 use crate::frame::Luma;
@@ -12,6 +13,13 @@ use crate::qr::Reads;
 const READ: Rgb<u8> = Rgb([0, 220, 0]);
 const UNREAD: Rgb<u8> = Rgb([255, 40, 40]);
 const TEXT: Rgb<u8> = Rgb([40, 90, 255]);
+const PAPER: Rgb<u8> = Rgb([255; 3]);
+/// Side of a letter of the font, in its own pixels.
+const LETTER: i64 = 8;
+/// What stands for a character that the font does not have.
+const UNKNOWN: [u8; 8] = [0x7e, 0x42, 0x42, 0x42, 0x42, 0x42, 0x7e, 0];
+/// Most characters drawn of a line.
+const MOST: usize = 200;
 
 /// Digits, three by five pixels, rows from the top, the left pixel in bit 2.
 const DIGITS: [[u8; 5]; 10] = [
@@ -28,7 +36,8 @@ const DIGITS: [[u8; 5]; 10] = [
 ];
 
 /// Writes `luma` as PNG with the outlines of all codes, and the number of each
-/// that was read, counted as in the results; and of the lines of text.
+/// that was read, counted as in the results; and of the lines of text, each with
+/// what it says above it (Latin letters: others are boxes).
 pub(super) fn write(path: &Path, luma: Luma<'_>, reads: &Reads, lines: &[Line]) -> ImageResult<()> {
     draw(luma, reads, lines).save_with_format(path, ImageFormat::Png)
 }
@@ -40,6 +49,7 @@ fn draw(luma: Luma<'_>, reads: &Reads, lines: &[Line]) -> RgbImage {
     });
     for line in lines {
         outline(&mut picture, &line.corners, TEXT);
+        say(&mut picture, &line.corners, &line.text);
     }
     for unread in &reads.unread {
         outline(&mut picture, &unread.corners, UNREAD);
@@ -81,6 +91,40 @@ fn dot(picture: &mut RgbImage, at: Point, side: i64, colour: Rgb<u8>) {
     }
 }
 
+/// `text` above the left end of `quad`, upright, on paper; below where there is no
+/// room above. Letters are of 8 pixels, or of 16 in large pictures.
+fn say(picture: &mut RgbImage, quad: &Quad, text: &str) {
+    let size = if picture.height() >= 600 { 2 } else { 1 };
+    let near = |value: f32| value.clamp(-1e6, 1e6) as i64;
+    let left = quad.0.iter().map(|p| near(p.x)).min().unwrap_or(0);
+    let top = quad.0.iter().map(|p| near(p.y)).min().unwrap_or(0) - (LETTER + 2) * size;
+    let bottom = quad.0.iter().map(|p| near(p.y)).max().unwrap_or(0) + 2 * size;
+    let letters: Vec<[u8; 8]> = text
+        .chars()
+        .take(MOST)
+        .map(|c| {
+            let known = BASIC_FONTS.get(c).or_else(|| LATIN_FONTS.get(c));
+            known.unwrap_or(UNKNOWN)
+        })
+        .collect();
+    let width = letters.len() as i64 * LETTER * size;
+    // Moved in from the right where it would leave the picture there.
+    let left = left.min(i64::from(picture.width()) - width).max(0);
+    let top = if top >= 0 { top } else { bottom };
+    for y in 0..(LETTER + 1) * size {
+        for x in 0..width {
+            let letter = &letters[(x / (LETTER * size)) as usize];
+            let row = y / size - 1;
+            let ink = row >= 0 && letter[row as usize] >> (x / size % LETTER) & 1 == 1;
+            if let (Ok(x), Ok(y)) = (u32::try_from(left + x), u32::try_from(top + y))
+                && let Some(pixel) = picture.get_pixel_mut_checked(x, y)
+            {
+                *pixel = if ink { TEXT } else { PAPER };
+            }
+        }
+    }
+}
+
 /// `number` around `at`, four pixels to a dot of the digits.
 fn number(picture: &mut RgbImage, at: Point, number: usize) {
     let digits = number.to_string();
@@ -99,6 +143,34 @@ fn number(picture: &mut RgbImage, at: Point, number: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_line_says_stands_above_it_or_below_and_inside() {
+        let places = [
+            (10.0, 30.0, 21),
+            (10.0, 3.0, 16),
+            (70.0, 30.0, 21),
+            (-1e30, f32::NAN, 3),
+        ];
+        for (x, y, top) in places {
+            let mut picture = RgbImage::from_pixel(80, 60, Rgb([100; 3]));
+            let corners = [(x, y), (x + 8.0, y), (x + 8.0, y + 10.0), (x, y + 10.0)];
+            let quad = Quad(corners.map(|(x, y)| Point::new(x, y)));
+            say(&mut picture, &quad, "I\u{4e2d}");
+            let ink: Vec<(u32, u32)> = picture
+                .enumerate_pixels()
+                .filter(|(.., pixel)| **pixel == TEXT)
+                .map(|(x, y, _)| (x, y))
+                .collect();
+            assert_eq!(ink.iter().map(|at| at.1).min(), Some(top), "{x} {y}");
+            // An I, and a box for what the font does not have.
+            let left = ink.iter().map(|at| at.0).min().expect("ink");
+            let boxed = ink.iter().filter(|at| at.0 >= left + 6);
+            assert_eq!(boxed.count(), 22, "{x} {y}");
+        }
+        let mut none = RgbImage::new(0, 0);
+        say(&mut none, &Quad([Point::new(0.0, 0.0); 4]), "text");
+    }
 
     #[test]
     fn outlines_and_numbers_stay_inside_and_off_the_rest() {

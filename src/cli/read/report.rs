@@ -7,6 +7,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::frame::Luma;
+use crate::geometry::Quad;
+use crate::item::text::EventText;
 use crate::item::{CodeView, Event, EventCode};
 use crate::ocr;
 use crate::qr::{Code, Reason};
@@ -87,15 +89,38 @@ struct TextView<'a> {
     r#box: [[f64; 2]; 4],
 }
 
-impl<'a> From<&'a ocr::Line> for TextView<'a> {
-    fn from(line: &'a ocr::Line) -> Self {
+impl<'a> TextView<'a> {
+    fn new(text: &'a str, confidence: f32, corners: &Quad) -> Self {
         let round = |value: f32, to: f64| (f64::from(value) * to).round() / to;
         Self {
-            text: &line.text,
-            conf: round(line.confidence, 1e3),
-            r#box: line.corners.0.map(|p| [round(p.x, 10.0), round(p.y, 10.0)]),
+            text,
+            conf: round(confidence, 1e3),
+            r#box: corners.0.map(|p| [round(p.x, 10.0), round(p.y, 10.0)]),
         }
     }
+}
+
+impl<'a> From<&'a ocr::Line> for TextView<'a> {
+    fn from(line: &'a ocr::Line) -> Self {
+        Self::new(&line.text, line.confidence, &line.corners)
+    }
+}
+
+impl<'a> From<&'a EventText> for FieldView<'a> {
+    fn from(text: &'a EventText) -> Self {
+        Self {
+            name: &text.name,
+            text: TextView::new(&text.text, text.confidence, &text.corners),
+        }
+    }
+}
+
+/// A field of an item in `--sequence --jsonl`, as events have it.
+#[derive(Serialize)]
+struct FieldView<'a> {
+    name: &'a str,
+    #[serde(flatten)]
+    text: TextView<'a>,
 }
 
 /// The line of `--sequence --jsonl`.
@@ -105,7 +130,7 @@ struct ItemLine<'a> {
     last: &'a str,
     frames: u32,
     codes: Vec<CodeView<'a>>,
-    ocr: [(); 0],
+    ocr: Vec<FieldView<'a>>,
     failure: Option<Failure>,
 }
 
@@ -165,11 +190,14 @@ impl Style {
                 last,
                 frames,
                 codes: event.codes.iter().map(CodeView::from).collect(),
-                ocr: [],
+                ocr: event.text.texts.iter().map(FieldView::from).collect(),
                 failure,
             }),
             Style::Text => {
-                let texts: Vec<String> = event.codes.iter().map(event_payload).collect();
+                let fields = event.text.texts.iter();
+                let fields = fields.map(|text| format!("{} {:?}", text.name, text.text));
+                let codes = event.codes.iter().map(event_payload);
+                let texts: Vec<String> = codes.chain(fields).collect();
                 let what = match failure {
                     Some(failure) => format!("not read: {}: {}", failure.reason, failure.detail),
                     None => texts.join(", "),

@@ -56,11 +56,13 @@ impl Names {
 
 impl Sequence {
     /// Items by the configuration's `[item]` and `[belt]`, but decided when they
-    /// leave; what the command line knows of the camera comes first.
+    /// leave; what the command line knows of the camera comes first. Text is that of
+    /// the configuration's fields, if `texts`.
     pub(super) fn new(
         config: &Config,
         belt: &Belt,
         options: ReaderOptions,
+        texts: bool,
         style: Style,
     ) -> Result<Self, Problems> {
         let plan = config.plan()?;
@@ -79,8 +81,15 @@ impl Sequence {
             dir: None,
             ..plan.noread
         };
+        let mut inner = pipeline::Sequence::new(options, item, Vec::new(), noreads);
+        if texts && !plan.ocr.fields.is_empty() {
+            match pipeline::text_models()(&plan.ocr) {
+                Ok(engine) => inner = inner.with_text(plan.ocr, engine),
+                Err(error) => log::error!("no text is read: {error}"),
+            }
+        }
         Ok(Self {
-            inner: pipeline::Sequence::new(options, item, Vec::new(), noreads),
+            inner,
             style,
             events: Vec::new(),
             names: Names::default(),

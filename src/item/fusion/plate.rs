@@ -436,6 +436,10 @@ impl Crop {
         };
         let (from, to) = within(left, size.0, luma.width());
         let (first, last) = within(top, size.1, luma.height());
+        if from == to {
+            // Wholly beside the picture: there is no column to begin at either.
+            return;
+        }
         for y in first..last {
             let out = &mut self.pixels[y * size.0..][from..to];
             let (x, row) = ((left + from as i64) as usize, (top + y as i64) as usize);
@@ -456,6 +460,29 @@ impl Crop {
                     *out = (sum / (pitch * pitch)) as u8;
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A track may be expected beyond the picture's edge, when frames were missed.
+    #[test]
+    fn a_crop_may_lie_wholly_beside_the_picture() {
+        let grey = vec![90; 320 * 240];
+        let luma = Luma::new(&grey, 320, 240, 320).unwrap();
+        for pitch in [1, 2] {
+            for (x, y) in [(493.0, 20.0), (-493.0, 20.0), (20.0, 493.0), (20.0, -493.0)] {
+                let mut crop = Crop::default();
+                crop.cut(&luma, pitch, Point::new(x, y), (96, 80));
+                assert!(crop.pixels.iter().all(|&light| light == u8::MAX));
+            }
+            let mut crop = Crop::default();
+            crop.cut(&luma, pitch, Point::new(-48.0, 0.0), (96, 80));
+            let known = crop.pixels.iter().filter(|&&light| light == 90).count();
+            assert_eq!(known, 48 * 80);
         }
     }
 }

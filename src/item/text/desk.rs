@@ -148,11 +148,11 @@ impl TextDesk {
     }
 
     /// Nobody has time for this one.
-    pub fn refused(&mut self, request: TextRequest) {
+    pub fn refused(&mut self, request: TextRequest, why: Skip) {
         self.answered(TextAnswer {
             id: request.id,
             cut: request.cut,
-            lines: Err(Skip::QueueFull),
+            lines: Err(why),
         });
     }
 

@@ -77,7 +77,7 @@ impl Entry {
             Err(skip) => {
                 self.skip = Some(skip);
                 // Another frame would fare no better: nobody waits for it.
-                self.done = matches!(skip, Skip::BreakerOpen | Skip::NoModels);
+                self.done = matches!(skip, Skip::BreakerOpen | Skip::NoModels | Skip::Throttled);
             }
             Ok(lines) if lines.is_empty() => self.skip = Some(Skip::Illegible),
             Ok(lines) => {

@@ -49,6 +49,8 @@ pub struct SkippedText {
 pub enum Skip {
     /// Too many lines waited, or too many strips were kept.
     QueueFull,
+    /// The governor has stopped text: the machine has no time or memory for it.
+    Throttled,
     /// It was not read by the time the event was due.
     Late,
     /// The models have failed too often: they are left alone for a while.
@@ -68,6 +70,7 @@ impl Skip {
     pub fn name(self) -> &'static str {
         match self {
             Skip::QueueFull => "queue_full",
+            Skip::Throttled => "throttled",
             Skip::Late => "late",
             Skip::BreakerOpen => "breaker_open",
             Skip::Failed => "failed",

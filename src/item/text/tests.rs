@@ -306,7 +306,7 @@ fn a_full_queue_and_a_broken_model_are_named_and_hold_nothing_up_for_ever() {
     let mut belt = Line5::new(FIELDS);
     belt.show(LABEL);
     for request in std::mem::take(&mut belt.requests) {
-        belt.tracker.text_refused(request);
+        belt.tracker.text_refused(request, Skip::QueueFull);
     }
     belt.show(LABEL);
     assert_eq!(
@@ -318,7 +318,7 @@ fn a_full_queue_and_a_broken_model_are_named_and_hold_nothing_up_for_ever() {
     while belt.events.is_empty() {
         belt.show(LABEL);
         for request in std::mem::take(&mut belt.requests) {
-            belt.tracker.text_refused(request);
+            belt.tracker.text_refused(request, Skip::QueueFull);
         }
         assert!(belt.frame < 20);
     }

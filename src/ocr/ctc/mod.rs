@@ -86,6 +86,12 @@ impl<'a> Output<'a> {
         row[0] + if self.space > 0 { row[self.space] } else { 0.0 }
     }
 
+    /// What is said for `character` at a step; 0 if there is no such class.
+    pub(super) fn at(&self, character: char, step: usize) -> f32 {
+        let class = self.alphabet.class(character);
+        class.map_or(0.0, |class| self.row(step)[class])
+    }
+
     /// Most that is said for a space from the first step to before the last.
     pub(super) fn space(&self, from: usize, to: usize) -> f32 {
         if self.space == 0 {

@@ -98,6 +98,7 @@ impl Bench {
             results: Mutex::new(Vec::new()),
             canary: Mutex::new(None),
             meters: Arc::new(Meters::default()),
+            control: crate::pipeline::governor::Control::default(),
         });
         let mood = Arc::new(Mutex::new(Mood::Reads));
         let loads = Arc::new(AtomicUsize::new(0));

@@ -8,11 +8,13 @@
 mod deblur;
 mod micro;
 mod pair;
+mod print;
 mod rmqr;
 
 use deblur::Deblur;
 use micro::Micro;
 use pair::Pairs;
+use print::Print;
 
 use super::budget::Budget;
 use super::sweep::Sweep;
@@ -85,13 +87,18 @@ pub trait Kind {
     /// Proposes places in the frame. Must be cheap where there is nothing.
     fn propose(&mut self, job: &mut Job<'_, '_>, proposals: &mut Vec<Proposal>);
 
+    /// Has what was read or found out since it was proposed made it pointless?
+    fn is_void(&self, proposal: &Proposal, reads: &Reads) -> bool {
+        reads.explain(proposal.centre)
+    }
+
     /// Makes one of the attempts that it proposed in this frame. Whether it gave
     /// a read.
     fn attempt(&mut self, proposal: &Proposal, job: &mut Job<'_, '_>) -> bool;
 }
 
 /// How many kinds there are.
-const KINDS: usize = 3;
+const KINDS: usize = 4;
 
 /// All kinds, and what each has given so far.
 #[derive(Default)]
@@ -102,6 +109,7 @@ pub struct Attempts {
     pairs: Pairs,
     deblur: Deblur,
     micro: Micro,
+    print: Print,
 }
 
 /// What attempts of one kind have given: reads for promised reads, with a
@@ -139,7 +147,8 @@ impl Attempts {
         match at {
             0 => &mut self.pairs,
             1 => &mut self.deblur,
-            _ => &mut self.micro,
+            2 => &mut self.micro,
+            _ => &mut self.print,
         }
     }
 
@@ -173,7 +182,7 @@ impl Attempts {
             if job.reads.codes.len() >= job.scene.options.max_codes || job.budget.is_spent() {
                 return;
             }
-            if job.reads.explain(proposal.centre) || !job.budget.allows(proposal.cost) {
+            if self.kind(at).is_void(&proposal, job.reads) || !job.budget.allows(proposal.cost) {
                 continue;
             }
             let before = job.budget.spent();
@@ -191,6 +200,7 @@ fn tried(work: &mut Work, at: usize) -> &mut Tried {
     match at {
         0 => &mut work.pairs,
         1 => &mut work.deblurs,
-        _ => &mut work.corners,
+        2 => &mut work.corners,
+        _ => &mut work.prints,
     }
 }

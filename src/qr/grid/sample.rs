@@ -10,6 +10,8 @@ use crate::qr::Modules;
 
 /// Side of a tile of modules, of which light and dark are taken.
 const TILE: usize = 4;
+/// Side of a finder pattern in modules.
+const FINDER: usize = 7;
 /// From this grey value on a pixel tells only that there was much light.
 const SATURATED: f32 = 252.0;
 /// Paper this light saturates by itself: then it is no glare.
@@ -73,16 +75,30 @@ fn around(side: usize, x: usize, y: usize, reach: usize) -> impl Iterator<Item =
         .filter(move |&at| at != (x, y))
 }
 
+/// Places in a module, from its middle, whose mean is its grey value …
+const AROUND: [(f32, f32); 5] = [
+    (0.0, 0.0),
+    (-0.2, -0.2),
+    (0.2, -0.2),
+    (0.2, 0.2),
+    (-0.2, 0.2),
+];
+/// … and where a module is a dot on something else.
+const MIDDLE: [(f32, f32); 1] = [(0.0, 0.0)];
+
 impl Samples {
     /// Takes the grey values of `grid`.
     pub fn take(&mut self, sampler: &Sampler<'_>, grid: &Grid) {
-        const AROUND: [(f32, f32); 5] = [
-            (0.0, 0.0),
-            (-0.2, -0.2),
-            (0.2, -0.2),
-            (0.2, 0.2),
-            (-0.2, 0.2),
-        ];
+        self.take_at(sampler, grid, &AROUND);
+    }
+
+    /// Takes the grey values of `grid` at the middle of each module only.
+    pub fn take_middles(&mut self, sampler: &Sampler<'_>, grid: &Grid) {
+        self.take_at(sampler, grid, &MIDDLE);
+    }
+
+    /// The same as the mean of some places in each module.
+    fn take_at(&mut self, sampler: &Sampler<'_>, grid: &Grid, places: &[(f32, f32)]) {
         self.side = grid.side;
         self.inverted = grid.inverted;
         self.grey.clear();
@@ -95,11 +111,11 @@ impl Samples {
                 let next = grid.mesh.map(x as f32 + 1.5, my);
                 let right = next - at;
                 let mut sum = 0.0;
-                for (dx, dy) in AROUND {
+                for &(dx, dy) in places {
                     let place = at + right * dx + down * dy;
                     sum += sampler.at(place.x, place.y);
                 }
-                let grey = sum / AROUND.len() as f32;
+                let grey = sum / places.len() as f32;
                 self.grey
                     .push(if grid.inverted { 255.0 - grey } else { grey });
                 at = next;
@@ -148,6 +164,54 @@ impl Samples {
         Statistics {
             contrast: contrast / tiles / 255.0,
             erased: 0.0,
+        }
+    }
+
+    /// The same by light and dark of the finder patterns alone, for symbols in which
+    /// something is darker than the modules that carry the data, or lighter.
+    pub fn confidences_by_finders(&mut self, modules: &mut Modules) -> Statistics {
+        let side = self.side;
+        modules.reset(side);
+        let far = side - FINDER;
+        let [corner, right, down] =
+            [(0, 0), (far, 0), (0, far)].map(|(left, top)| self.finder_levels(left, top));
+        for y in 0..side {
+            let v = (y as f32 - 3.0) / far as f32;
+            for x in 0..side {
+                let u = (x as f32 - 3.0) / far as f32;
+                let level = |of: fn(&Tile) -> f32| {
+                    of(&corner) + (of(&right) - of(&corner)) * u + (of(&down) - of(&corner)) * v
+                };
+                let dark = (level(|tile| tile.middle) - self.grey[y * side + x])
+                    / level(|tile| tile.half).max(1.0);
+                modules.set(x, y, never_nothing(dark));
+            }
+        }
+        Statistics {
+            contrast: 2.0 * (corner.half + right.half + down.half) / 3.0 / 255.0,
+            erased: 0.0,
+        }
+    }
+
+    /// Light and dark of the finder pattern whose first module is in column `left`,
+    /// row `top`.
+    fn finder_levels(&self, left: usize, top: usize) -> Tile {
+        let (mut dark, mut darks, mut light, mut lights) = (0.0, 0.0, 0.0, 0.0);
+        for y in 0..FINDER {
+            for x in 0..FINDER {
+                let grey = self.grey[(top + y) * self.side + left + x];
+                let ring = x.abs_diff(3).max(y.abs_diff(3));
+                if ring == 2 {
+                    (light, lights) = (light + grey, lights + 1.0);
+                } else {
+                    (dark, darks) = (dark + grey, darks + 1.0);
+                }
+            }
+        }
+        let (dark, light) = (dark / darks, light / lights);
+        Tile {
+            middle: (light + dark) / 2.0,
+            half: (light - dark) / 2.0,
         }
     }
 
