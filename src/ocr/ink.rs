@@ -36,8 +36,19 @@ pub(super) struct Ink {
 }
 
 impl Ink {
-    /// `None` if the strip is blank.
+    /// The stronger of what is darker than the background and what is lighter. `None`
+    /// if the strip is blank.
     pub(super) fn of(strip: &Strip) -> Option<Self> {
+        Self::seen(strip, false)
+    }
+
+    /// The weaker of the two: glare is lighter than faint print is dark. `None` if
+    /// there is nothing of that kind.
+    pub(super) fn weaker(strip: &Strip) -> Option<Self> {
+        Self::seen(strip, true)
+    }
+
+    fn seen(strip: &Strip, weaker: bool) -> Option<Self> {
         let luma = strip.luma();
         let mut whole = [0u32; 256];
         let blocks = strip.width().div_ceil(BLOCK);
@@ -52,17 +63,18 @@ impl Ink {
         }
         let middle = quantile(&whole, 50);
         let (dark, light) = (quantile(&whole, 2), quantile(&whole, 98));
-        let contrast = (middle - dark).max(light - middle);
+        let darker = (middle - dark >= light - middle) != weaker;
+        let contrast = if darker {
+            middle - dark
+        } else {
+            light - middle
+        };
         if contrast < LEAST_CONTRAST {
             return None;
         }
         // Letters cover less than half of a line, so the median is background.
         // Light letters on dark ground are ink as well.
-        let sign = if middle - dark >= light - middle {
-            1
-        } else {
-            -1
-        };
+        let sign = if darker { 1 } else { -1 };
         let mut columns = vec![0u16; strip.width()];
         let mut rows = [0usize; HEIGHT];
         for block in 0..blocks {
@@ -135,5 +147,38 @@ impl Ink {
             }
         }
         (best, widest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Luma;
+    use crate::geometry::{Point, Quad};
+
+    #[test]
+    fn faint_print_beside_glare_is_the_weaker_ink() {
+        // Columns of print 40 below the paper, and a spot 90 above it.
+        let (width, height) = (400, HEIGHT);
+        let pixels: Vec<u8> = (0..width * height)
+            .map(|at| match (at % width, at / width) {
+                (40..100, 12..36) => 240,
+                (150..350, 12..36) if at % width % 12 < 4 => 110,
+                _ => 150,
+            })
+            .collect();
+        let luma = Luma::new(&pixels, width, height, width).expect("fits");
+        let corners = [(0.0, 0.0), (400.0, 0.0), (400.0, 48.0), (0.0, 48.0)];
+        let corners = Quad(corners.map(|(x, y)| Point::new(x, y)));
+        let strip = Strip::cut(luma, &corners).expect("inside");
+        assert_eq!(Ink::of(&strip).expect("ink").extent(), (34, 106));
+        let weaker = Ink::weaker(&strip).expect("ink");
+        assert_eq!(weaker.extent(), (150, 356));
+        // Without glare there is nothing weaker.
+        let dark: Vec<u8> = pixels.iter().map(|&grey| grey.min(150)).collect();
+        let luma = Luma::new(&dark, width, height, width).expect("fits");
+        let strip = Strip::cut(luma, &corners).expect("inside");
+        assert_eq!(Ink::of(&strip).expect("ink").extent(), (150, 356));
+        assert_eq!(Ink::weaker(&strip), None);
     }
 }

@@ -74,13 +74,23 @@ impl Recogniser {
     /// Reads a line, upside down too where it is not clear upright. `None` if
     /// nothing in it is legible or, with a pattern, nothing has its form.
     pub fn read(&mut self, strip: &Strip, wanted: &Wanted) -> Result<Option<Recognised>, Error> {
-        let upright = self.one_way(strip, wanted, false)?;
+        let upright = self.one_way(strip, Ink::of(strip), wanted, false)?;
         let sure = |read: &Option<Recognised>| read.as_ref().map_or(0.0, |read| read.confidence);
         let mut best = upright;
         if sure(&best) < TURN {
-            let turned = self.one_way(&strip.turned(), wanted, true)?;
+            let turned = strip.turned();
+            let turned = self.one_way(&turned, Ink::of(&turned), wanted, true)?;
             if sure(&turned) > sure(&best) {
                 best = turned;
+            }
+        }
+        // What was taken for the text may have been glare beside it.
+        if sure(&best) < TURN
+            && let Some(ink) = Ink::weaker(strip)
+        {
+            let other = self.one_way(strip, Some(ink), wanted, false)?;
+            if sure(&other) > sure(&best) {
+                best = other;
             }
         }
         Ok(best.filter(|best| best.confidence >= LEGIBLE))
@@ -111,10 +121,11 @@ impl Recogniser {
     fn one_way(
         &mut self,
         strip: &Strip,
+        ink: Option<Ink>,
         wanted: &Wanted,
         upside_down: bool,
     ) -> Result<Option<Recognised>, Error> {
-        let Some(ink) = Ink::of(strip) else {
+        let Some(ink) = ink else {
             return Ok(None);
         };
         let Self {
