@@ -158,7 +158,7 @@ impl Tracker {
     pub fn fuse_frames(&mut self, wanted: bool) {
         if self.fusing != wanted {
             self.fusing = wanted;
-            self.fusion = Fusion::new();
+            self.fusion = Fusion::new(self.plan.look);
         }
     }
 
