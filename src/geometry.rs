@@ -2,6 +2,10 @@
 //! of places. Pixel coordinates: x to the right, y down, (0, 0) is the outer
 //! corner of the first pixel, so its centre is (0.5, 0.5).
 
+mod fit;
+
+pub use fit::{Pair, fit};
+
 /// A place in the picture, in pixels.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Point {

@@ -1,7 +1,7 @@
 //! Codes that no single frame tells: tracks of ten frames under glare and in
 //! noise, through reader and tracker as `read --sequence` does it.
 
-use beltscan::camera::belt::degrade::{Degradation, Print};
+use beltscan::camera::belt::degrade::{Degradation, Drift, Print};
 use beltscan::config::{Config, Decide, ItemPlan};
 use beltscan::frame::{Luma, Stamp};
 use beltscan::item::Event;
@@ -10,8 +10,15 @@ use beltscan::qr::ReaderOptions;
 
 const FRAMES: usize = 10;
 
+/// A label that lies in all frames alike.
+const STRAIGHT: Drift = Drift {
+    turn_deg: 0.0,
+    growth: 0.0,
+    tilt: 0.0,
+};
+
 /// The items of one track, and what it says. `fusion` as in the configuration.
-fn items(how: &Degradation, step_px: f32, fusion: bool) -> (Vec<Event>, String) {
+fn items(how: &Degradation, step_px: f32, drift: Drift, fusion: bool) -> (Vec<Event>, String) {
     let mut random = fastrand::Rng::with_seed(how.seed);
     let level = ['L', 'M', 'Q', 'H'][random.usize(..4)];
     let text: String = (0..random.usize(10..60))
@@ -26,7 +33,11 @@ fn items(how: &Degradation, step_px: f32, fusion: bool) -> (Vec<Event>, String) 
     };
     let mut sequence = Sequence::new(ReaderOptions::default(), item, Vec::new(), plan.noread);
     let mut events = Vec::new();
-    for (n, shot) in print.track(how, FRAMES, step_px).iter().enumerate() {
+    for (n, shot) in print
+        .track_drifting(how, FRAMES, step_px, drift)
+        .iter()
+        .enumerate()
+    {
         let ns = (n as u64 + 1) * 16_666_667;
         let stamp = Stamp {
             sequence: n as u64,
@@ -46,6 +57,7 @@ fn items(how: &Degradation, step_px: f32, fusion: bool) -> (Vec<Event>, String) 
 fn read(
     tracks: u64,
     step_px: f32,
+    drift: Drift,
     fusion: bool,
     how: impl Fn(Degradation) -> Degradation,
 ) -> usize {
@@ -57,7 +69,7 @@ fn read(
                 perspective: 0.03,
                 ..Degradation::default()
             });
-            let (events, text) = items(&how, step_px, fusion);
+            let (events, text) = items(&how, step_px, drift, fusion);
             let read: Vec<&Event> = events.iter().filter(|e| !e.codes.is_empty()).collect();
             assert!(read.len() <= 1, "{seed}: {} items of one code", read.len());
             for event in &read {
@@ -80,8 +92,30 @@ fn labels_that_slide_under_glare_are_read() {
         glare: 0.35,
         ..base
     };
-    let fused = read(20, 12.0, true, glare);
+    let fused = read(20, 12.0, STRAIGHT, true, glare);
     assert!(fused >= 17, "{fused} of 20");
+}
+
+#[test]
+fn labels_that_turn_grow_and_tip_over_under_glare_are_read() {
+    let glare = |base| Degradation {
+        glare: 0.35,
+        ..base
+    };
+    let drifts = [(1.0, 0.0, 0.0), (-1.5, 0.01, 0.0), (0.0, -0.015, 0.01)];
+    for (turn_deg, growth, tilt) in drifts {
+        let drift = Drift {
+            turn_deg,
+            growth,
+            tilt,
+        };
+        let (alone, fused) = (
+            read(10, 12.0, drift, false, glare),
+            read(10, 12.0, drift, true, glare),
+        );
+        println!("{drift:?}: {fused} of 10 and {alone} in single frames");
+        assert!(fused >= 8 && fused >= alone, "{drift:?}: {fused} of 10");
+    }
 }
 
 #[test]
@@ -91,7 +125,7 @@ fn labels_in_noise_as_strong_as_their_contrast_are_read() {
         noise: 10.0,
         ..base
     };
-    let fused = read(12, 16.0, true, faint);
+    let fused = read(12, 16.0, STRAIGHT, true, faint);
     assert!(fused >= 9, "{fused} of 12");
 }
 
@@ -101,7 +135,7 @@ fn what_single_frames_tell_too_is_still_one_item() {
         glare: 0.25,
         ..base
     };
-    assert_eq!(read(12, 24.0, true, glare), 12);
+    assert_eq!(read(12, 24.0, STRAIGHT, true, glare), 12);
 }
 
 #[test]
@@ -110,6 +144,9 @@ fn without_fusion_frames_stay_alone() {
         glare: 0.45,
         ..base
     };
-    let (alone, fused) = (read(6, 12.0, false, glare), read(6, 12.0, true, glare));
+    let (alone, fused) = (
+        read(6, 12.0, STRAIGHT, false, glare),
+        read(6, 12.0, STRAIGHT, true, glare),
+    );
     assert!(alone < fused, "{alone} and {fused} of 6");
 }

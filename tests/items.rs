@@ -8,7 +8,7 @@ use std::time::Duration;
 use beltscan::camera::belt::{Belt, BeltScript, ScriptedItem, ScriptedLabel};
 use beltscan::camera::{Grab, Source};
 use beltscan::config::{
-    BeltSourcePlan, CameraPlan, Decide, Focus, ItemPlan, NoReadsPlan, SourcePlan, TriggerMode,
+    BeltSourcePlan, CameraPlan, Decide, Focus, ItemPlan, Look, NoReadsPlan, SourcePlan, TriggerMode,
 };
 use beltscan::frame::Pool;
 use beltscan::item::{Event, EventKind, Published, Tracker};
@@ -28,6 +28,7 @@ fn item_plan() -> ItemPlan {
         decide: Decide::Confirmed,
         confirm_frames: 2,
         fusion: true,
+        look: Look::default(),
         line: 0.5,
         trigger: TriggerMode::Free,
         window: ms(500),

@@ -6,12 +6,12 @@ mod counting;
 
 use std::time::Duration;
 
-use beltscan::config::{Decide, ItemPlan, NoReadsPlan, TriggerMode};
+use beltscan::config::{Decide, ItemPlan, Look, NoReadsPlan, TriggerMode};
 use beltscan::frame::{Luma, Stamp};
 use beltscan::geometry::{Point, Quad};
 use beltscan::item::{Seen, Tracker};
 use beltscan::qr::{Code, Content, Reason, Sign, Unread};
-use counting::allocations;
+use counting::{allocations, most_held};
 
 fn square(x: f32, y: f32) -> Quad {
     Quad([
@@ -29,6 +29,7 @@ fn plan() -> ItemPlan {
         decide: Decide::Leave,
         confirm_frames: 2,
         fusion: true,
+        look: Look::default(),
         line: 0.5,
         trigger: TriggerMode::Free,
         window: Duration::from_millis(500),
@@ -151,4 +152,79 @@ fn adding_up_frames_allocates_nothing_once_warm() {
     assert!(warming > 0, "something was added up");
     let steady: usize = (360..600).map(&mut frame).sum();
     assert_eq!(steady, 0);
+}
+
+/// Most bytes that following `count` things for ninety frames takes, none of which is
+/// ever read: texture that moves to the right, turns and grows, with signs of codes on
+/// it that are none.
+fn held_for(count: usize) -> usize {
+    const SIZE: (usize, usize) = (1280, 800);
+    let mut random = fastrand::Rng::with_seed(1);
+    let texture: Vec<u8> = (0..640 * 640).map(|_| random.u8(60..180)).collect();
+    let mut frame = vec![0; SIZE.0 * SIZE.1];
+    let mut tracker = Tracker::new(&plan(), Vec::new(), &noreads());
+    let mut out = Vec::with_capacity(1 << 10);
+    most_held(|| {
+        for n in 0..90u64 {
+            let (sin, cos) = (0.004 * n as f32).sin_cos();
+            let size = 1.0 + 0.002 * n as f32;
+            let turned = |x: f32, y: f32| ((x * cos - y * sin) / size, (x * sin + y * cos) / size);
+            for (i, light) in frame.iter_mut().enumerate() {
+                let (x, y) = ((i % SIZE.0) as f32 - 2.0 * n as f32, (i / SIZE.0) as f32);
+                let (u, v) = turned(x, y);
+                // Cells of three pixels.
+                let cell = |at: f32| (at / 3.0).floor() as i32 as usize % 640;
+                *light = texture[cell(v) * 640 + cell(u)];
+            }
+            let luma = Luma::new(&frame, SIZE.0, SIZE.1, SIZE.0).expect("fits");
+            let signs: Vec<Sign> = (0..count)
+                .flat_map(|i| {
+                    let (x, y) = (
+                        100.0 + (i % 8) as f32 * 150.0,
+                        90.0 + (i / 8) as f32 * 150.0,
+                    );
+                    [(0.0, 0.0), (70.0, 0.0), (0.0, 70.0)].map(|(dx, dy)| {
+                        let (x, y) = ((x + dx) * size, (y + dy) * size);
+                        Sign {
+                            centre: Point::new(
+                                x * cos + y * sin + 2.0 * n as f32,
+                                y * cos - x * sin,
+                            ),
+                            module_px: 4.5 * size,
+                            roughness: 0.1,
+                        }
+                    })
+                })
+                .take(64)
+                .collect();
+            let stamp = Stamp {
+                sequence: n,
+                mono_ns: 1 + n * 16_666_667,
+                wall_ns: (n * 16_666_667) as i64,
+                exposure_us: None,
+            };
+            let seen = Seen {
+                signs: &signs,
+                ..Seen::default()
+            };
+            tracker.frame(&stamp, seen, Some(luma), &mut out);
+        }
+    })
+}
+
+/// Frames are added up in so much memory at most, as `beltscan check` has it.
+const FUSION_BYTES: usize = 8 << 20;
+
+#[test]
+fn adding_up_frames_takes_bounded_memory_however_much_there_is_to_add() {
+    let (one, six, many) = (held_for(1), held_for(6), held_for(40));
+    println!("bytes held at most: {one} for one thing, {six} for six, {many} for forty");
+    assert!(one > 100_000, "{one}: something was added up");
+    assert!(many < FUSION_BYTES, "{many}");
+    // A canvas has five bytes a pixel, 102 400 of them at most; what is shared comes
+    // once.
+    assert!(
+        six - one.min(six) < 5 * 6 * 102_400 + 100_000,
+        "{one} and {six}"
+    );
 }

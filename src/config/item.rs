@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Look;
+
 /// `[item]` as written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -89,6 +91,8 @@ pub struct ItemPlan {
     pub confirm_frames: u32,
     /// Add up frames of a code that no single frame tells.
     pub fusion: bool,
+    /// What is looked for in frames added up: as in single ones.
+    pub look: Look,
     /// Place of the line, 0 to 1.
     pub line: f32,
     /// What makes an item.

@@ -41,7 +41,7 @@ pub use ocr::{
 pub use output::{FileSink, Outputs};
 pub use problem::{Problem, Problems};
 pub use publish::{Mqtt, MqttPlan, MqttVersion, Outbox, OutboxPlan, Reader, TlsPlan, Topics};
-pub use read::{Read, ReadPlan};
+pub use read::{Look, Read, ReadPlan};
 pub use service::{Log, LogFormat, Service, ServicePlan};
 pub use set::TUNING_KEYS;
 
@@ -169,7 +169,7 @@ impl Config {
         let camera = self.camera.resolve(&mut problems);
         let belt = self.belt.resolve(&mut problems);
         let read = self.read.resolve(self.camera.fps, limits, &mut problems);
-        let item = self.item.resolve(&camera, &belt, &mut problems);
+        let item = self.item.resolve(&camera, &belt, &read, &mut problems);
         let ocr = self.ocr.resolve(&camera, &mut problems);
         let rules = self
             .rule

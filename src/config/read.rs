@@ -57,6 +57,39 @@ pub struct ReadPlan {
     pub max_codes: usize,
 }
 
+/// Which kinds of codes are looked for, in single frames and in several together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Light on dark too.
+    pub inverted: bool,
+    /// Mirrored too.
+    pub mirrored: bool,
+    /// Micro QR and rMQR codes too.
+    pub micro: bool,
+}
+
+impl Default for Look {
+    /// All of them.
+    fn default() -> Self {
+        Self {
+            inverted: true,
+            mirrored: true,
+            micro: true,
+        }
+    }
+}
+
+impl ReadPlan {
+    /// The kinds of codes that are looked for.
+    pub fn look(&self) -> Look {
+        Look {
+            inverted: self.inverted,
+            mirrored: self.mirrored,
+            micro: self.micro,
+        }
+    }
+}
+
 /// More threads than any machine this is meant for has cores.
 const MAX_THREADS: usize = 64;
 

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use super::{Event, EventKind, Published, Seen, Tracker};
-use crate::config::{Decide, ItemPlan, NoReadsPlan, RulePlan, TriggerMode};
+use crate::config::{Decide, ItemPlan, Look, NoReadsPlan, RulePlan, TriggerMode};
 use crate::frame::{Luma, Stamp};
 use crate::geometry::{Point, Quad};
 use crate::qr::{self, Code, Content, Reason, Unread};
@@ -27,6 +27,7 @@ pub(super) fn plan() -> ItemPlan {
         decide: Decide::Confirmed,
         confirm_frames: 2,
         fusion: true,
+        look: Look::default(),
         line: 0.5,
         trigger: TriggerMode::Free,
         window: Duration::from_millis(500),

@@ -99,7 +99,7 @@ impl Tracker {
                 height: plan.height as f32,
             },
             text: TextDesk::new(&OcrPlan::none(), plan),
-            fusion: Fusion::new(),
+            fusion: Fusion::new(plan.look),
             fusing: true,
             fused: qr::Codes::default(),
             known: Vec::new(),
@@ -122,6 +122,7 @@ impl Tracker {
         self.motion.configure(plan);
         self.scene.width = plan.width as f32;
         self.scene.height = plan.height as f32;
+        self.fusion.configure(plan.look);
         self.plan = plan.clone();
         self.rules = rules;
         self.publish_noreads = noreads.publish;
@@ -157,7 +158,7 @@ impl Tracker {
     pub fn fuse_frames(&mut self, wanted: bool) {
         if self.fusing != wanted {
             self.fusing = wanted;
-            self.fusion = Fusion::new();
+            self.fusion = Fusion::new(self.plan.look);
         }
     }
 

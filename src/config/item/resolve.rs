@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{Expected, Item, ItemPlan, NoReads, NoReadsPlan, Rule, RulePlan};
 use super::{FieldRule, IfMissing};
 use crate::config::ocr::is_ai;
-use crate::config::{BeltPlan, CameraPlan, OcrPlan, Problems, keys};
+use crate::config::{BeltPlan, CameraPlan, OcrPlan, Problems, ReadPlan, keys};
 
 /// Largest file of expected texts, in bytes: about two million of them.
 const MAX_EXPECTED_BYTES: u64 = 64 << 20;
@@ -19,6 +19,7 @@ impl Item {
         &self,
         camera: &CameraPlan,
         belt: &BeltPlan,
+        read: &ReadPlan,
         problems: &mut Problems,
     ) -> ItemPlan {
         let mut within = |key: &str, value: f32, range: RangeInclusive<f32>| {
@@ -63,6 +64,7 @@ impl Item {
             decide: self.decide,
             confirm_frames: self.confirm_frames.max(1),
             fusion: self.fusion,
+            look: read.look(),
             line: self.line,
             trigger: self.trigger,
             window: Duration::from_millis(self.window_ms.into()),

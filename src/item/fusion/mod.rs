@@ -2,8 +2,9 @@
 //!
 //! Where a frame shows signs of a code that nobody read, a [`Plate`] begins: a
 //! canvas that rides with the belt. Each new frame is put in its place to a
-//! fraction of a pixel and added, glare left out ([`Canvas`]); then the canvas is
-//! read like a frame. A plate that was read ends at once: what a later one reads
+//! fraction of a pixel and added, glare left out ([`Canvas`]): by the motion, by what
+//! its finder patterns tell where a label turns, tips or comes nearer, and then by the
+//! best correlation. Then the canvas is read like a frame. A plate that was read ends at once: what a later one reads
 //! rests on other frames, so that two fused reads are two witnesses.
 //!
 //! Memory and work are bounded: a handful of plates of bounded size, and a credit
@@ -11,6 +12,7 @@
 //! spends it and is then looked at now and then.
 
 mod evidence;
+mod marks;
 mod plate;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,9 +21,10 @@ use evidence::{Evidence, Region};
 use plate::{Crop, Plate};
 
 use super::Seen;
+use crate::config::Look;
 use crate::frame::Luma;
 use crate::geometry::{Point, Quad};
-use crate::optics::{Canvas, Register, Scratch};
+use crate::optics::{Canvas, Found, Register, Scratch};
 use crate::qr::{Code, Codes, Method, Reader, ReaderOptions, Reads};
 
 /// Plates at a time.
@@ -38,6 +41,8 @@ const EARNED: i64 = 6_000_000;
 const MOST_CREDIT: i64 = 100_000_000;
 /// Most that one fused read may spend.
 const READ_UNITS: u64 = 12_000_000;
+/// How far from where finder patterns have a plate it is sought, in pixels as kept.
+const REFINED: f32 = 3.0;
 /// Where unread things stood for long, so many are remembered.
 const MOST_BARREN: usize = 16;
 /// For so long, in seconds.
@@ -66,6 +71,7 @@ pub(super) struct Fusion {
     register: Register,
     crop: Crop,
     scratch: Scratch,
+    look: Look,
     reader: Reader,
     reads: Reads,
     /// Velocity of the plate that was measured last, px/s.
@@ -76,7 +82,8 @@ pub(super) struct Fusion {
 }
 
 impl Fusion {
-    pub fn new() -> Self {
+    /// Looks for codes of these kinds.
+    pub fn new(look: Look) -> Self {
         Self {
             plates: Vec::new(),
             spare: Vec::new(),
@@ -85,11 +92,20 @@ impl Fusion {
             register: Register::default(),
             crop: Crop::default(),
             scratch: Scratch::default(),
-            reader: reader(),
+            look,
+            reader: reader(look),
             reads: Reads::default(),
             velocity: None,
             barren: Vec::new(),
             credit: MOST_CREDIT,
+        }
+    }
+
+    /// Looks for codes of other kinds from now on.
+    pub fn configure(&mut self, look: Look) {
+        if self.look != look {
+            self.look = look;
+            self.reader = reader(look);
         }
     }
 
@@ -146,17 +162,51 @@ impl Fusion {
 
     /// Looks for a plate in the frame and adds what is seen of it.
     fn follow(&mut self, i: usize, around: &Surroundings<'_>) {
+        let (expected, reach) = self.plates[i].expected(around.now, around.belt.or(self.velocity));
+        let last = self.plates[i].lie();
+        self.plates[i].bend_on(around.now);
+        let mut found = self.find(i, &around.luma, expected, reach);
+        if found.is_some()
+            && let Some(before) = self.plates[i].bend(around.seen.signs)
+        {
+            // What the finder patterns tell is refined like any other place, and taken
+            // back where nothing is found there.
+            found = self.find_again(i, &around.luma);
+            if found.is_none() {
+                self.plates[i].unbend(before);
+                found = self.find_again(i, &around.luma);
+            }
+        }
         let plate = &mut self.plates[i];
-        let (expected, reach) = plate.expected(around.now, around.belt.or(self.velocity));
-        plate.cut(&around.luma, expected, reach, &mut self.crop);
+        let Some(found) = found else {
+            plate.miss(last);
+            return;
+        };
+        plate.follow(&last, around.now);
+        plate.note(around.seen.signs);
+        plate.add(&self.crop, (found.left, found.top), &mut self.scratch);
+        self.velocity = plate.velocity().or(self.velocity);
+    }
+
+    /// Finds a plate about where it lies.
+    fn find_again(&mut self, i: usize, luma: &Luma<'_>) -> Option<Found> {
+        let expected = self.plates[i].origin();
+        self.find(i, luma, expected, REFINED)
+    }
+
+    /// Finds a plate about `expected`, at most `reach` off, and puts it there; the
+    /// crop shows it.
+    fn find(&mut self, i: usize, luma: &Luma<'_>, expected: Point, reach: f32) -> Option<Found> {
+        let plate = &mut self.plates[i];
+        plate.cut(luma, expected, reach, &mut self.crop);
         let at = self.crop.inside(expected);
         let found = self
             .register
             .find(plate.canvas.luma(), self.crop.luma(), at, reach);
         self.credit -= self.register.work() as i64 / 4;
-        if let Some(velocity) = plate.follow(found, &self.crop, around.now, &mut self.scratch) {
-            self.velocity = Some(velocity);
-        }
+        let found = found.filter(Plate::is_sure)?;
+        plate.shift(&found, &self.crop, expected);
+        Some(found)
     }
 
     /// New plates where there are signs of a code, and none yet.
@@ -183,7 +233,8 @@ impl Fusion {
             canvas.reserve(evidence::MOST_PIXELS);
             let mut plate = Plate::new(canvas, region, *now);
             plate.cut(luma, plate.origin(), 0.0, &mut self.crop);
-            plate.add(&self.crop, &mut self.scratch);
+            plate.add(&self.crop, (0.0, 0.0), &mut self.scratch);
+            plate.note(seen.signs);
             self.credit -= plate.pixels() as i64;
             self.plates.push(plate);
         }
@@ -203,7 +254,7 @@ impl Fusion {
         let canvas = plate.canvas.luma();
         if catch_unwind(AssertUnwindSafe(|| reader.read(canvas, &[], reads))).is_err() {
             log::error!("the reader panicked on frames added up; they are given up");
-            self.reader = self::reader();
+            self.reader = self::reader(self.look);
             self.reads = Reads::default();
             return true;
         }
@@ -238,8 +289,11 @@ impl Fusion {
     }
 }
 
-fn reader() -> Reader {
+fn reader(look: Look) -> Reader {
     Reader::new(ReaderOptions {
+        inverted: look.inverted,
+        mirrored: look.mirrored,
+        micro: look.micro,
         max_codes: 4,
         budget: Some(READ_UNITS),
         ..ReaderOptions::default()

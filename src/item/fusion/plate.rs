@@ -1,10 +1,11 @@
 //! One canvas that rides with the belt.
 
 use super::evidence::Region;
+use super::marks::Marks;
 use crate::frame::Luma;
-use crate::geometry::{Point, Quad};
-use crate::optics::{Canvas, Found, Scratch, WHITE};
-use crate::qr::Quality;
+use crate::geometry::{Homography, Point, Quad};
+use crate::optics::{Canvas, Found, Sampler, Scratch, WHITE};
+use crate::qr::{Quality, Sign};
 
 /// Least correlation of a frame with the canvas, at a quarter of the size. Under
 /// glare over half the code, and with noise as strong as the contrast, it is
@@ -17,6 +18,14 @@ const LEAD: f32 = 0.04;
 const WIDE: f32 = 48.0;
 /// Pixels of the crop around what is sought: the coarsest level's.
 const MARGIN: f32 = 8.0;
+/// A plate that a shift alone puts in its place to so many pixels everywhere is not
+/// bent: finder patterns are located to a few tenths of a pixel, and what two of them
+/// tell of a corner across is twice as far off …
+const BEND: f32 = 1.5;
+/// … and one that is bent already, by so many.
+const BEND_MORE: f32 = 0.6;
+/// Most and least that a bent plate is as large in the picture as it was at first.
+const SIZES: std::ops::Range<f32> = 0.6..1.6;
 
 /// A canvas and where it is.
 #[derive(Debug)]
@@ -34,6 +43,12 @@ pub(super) struct Plate {
     seed: Point,
     /// Pixels as kept a second.
     velocity: Option<Point>,
+    /// How it lies in the picture otherwise than at first, about its middle, which
+    /// stays: from its pixels to the picture's as kept, less its origin.
+    bent: Option<Homography>,
+    /// How that changes in a second, number by number.
+    bending: [f64; 9],
+    marks: Marks,
     began: f64,
     seen: f64,
     tried: f64,
@@ -57,6 +72,9 @@ impl Plate {
             origin,
             seed: region.seed * scale - origin,
             velocity: None,
+            bent: None,
+            bending: [0.0; 9],
+            marks: Marks::default(),
             began: now,
             seen: now,
             tried: f64::NEG_INFINITY,
@@ -73,12 +91,113 @@ impl Plate {
 
     /// The sign that it began with, in the picture.
     pub fn seed(&self) -> Point {
-        (self.origin + self.seed) * self.pitch as f32
+        (self.origin + self.lies(self.seed)) * self.pitch as f32
+    }
+
+    /// Where a place on it lies from its origin.
+    fn lies(&self, at: Point) -> Point {
+        match &self.bent {
+            Some(bent) => bent.map(at.x.into(), at.y.into()),
+            None => at,
+        }
+    }
+
+    /// The map from it to the picture as kept.
+    fn map(&self) -> Homography {
+        let bent = self.bent.unwrap_or(shift(Point::default()));
+        shift(self.origin).after(&bent)
+    }
+
+    fn middle(&self) -> Point {
+        Point::new(self.size.0 as f32 / 2.0, self.size.1 as f32 / 2.0)
+    }
+
+    fn corners(&self) -> [Point; 4] {
+        let (width, height) = (self.size.0 as f32, self.size.1 as f32);
+        [(0.0, 0.0), (width, 0.0), (width, height), (0.0, height)].map(|(x, y)| Point::new(x, y))
+    }
+
+    /// Lays it by `map`: its middle is where that has it.
+    fn lay(&mut self, map: &Homography) {
+        let middle = self.middle();
+        self.origin = map.map(middle.x.into(), middle.y.into()) - middle;
+        let bent = shift(self.origin * -1.0).after(map);
+        self.bent = Some(Homography(bent.0.map(|value| value / bent.0[8])));
+    }
+
+    /// Goes on bending as it did, to `now`.
+    pub fn bend_on(&mut self, now: f64) {
+        if let Some(bent) = &mut self.bent {
+            let time = now - self.seen;
+            for (value, rate) in bent.0.iter_mut().zip(self.bending) {
+                *value += rate * time;
+            }
+        }
+    }
+
+    /// Notes the finder patterns that it shows.
+    pub fn note(&mut self, signs: &[Sign]) {
+        let map = self.map();
+        self.marks.note(signs, self.pitch as f32, self.size, &map);
+    }
+
+    /// Bends it to what the finder patterns of the frame tell, where a shift does not
+    /// do. Gives how it lay before if it changed.
+    pub fn bend(&mut self, signs: &[Sign]) -> Option<Lie> {
+        let before = self.lie();
+        let now = self.map();
+        let map = self.marks.meet(signs, self.pitch as f32, &now)?;
+        let place = |map: &Homography, at: Point| map.map(at.x.into(), at.y.into());
+        let corners = self.corners();
+        let off = |at: &Point| place(&map, *at).distance(place(&now, *at));
+        let off = corners.iter().map(off).fold(0.0, f32::max);
+        let size = Quad(corners.map(|at| place(&map, at))).area() / self.pixels() as f32;
+        let least = match self.bent {
+            Some(_) => BEND_MORE,
+            None => BEND,
+        };
+        if off < least || !SIZES.contains(&size.sqrt()) {
+            return None;
+        }
+        self.lay(&map);
+        Some(before)
+    }
+
+    /// Counts a frame in which it was not found, and lies as it did.
+    pub fn miss(&mut self, before: Lie) {
+        self.unbend(before);
+        self.misses += 1;
+    }
+
+    /// Takes a bend back.
+    pub fn unbend(&mut self, before: Lie) {
+        (self.origin, self.bent) = (before.origin, before.bent);
+    }
+
+    /// Learns how it bends from how it lay a while before.
+    fn learn(&mut self, before: &Lie, time: f64) {
+        let Some(bent) = self.bent else { return };
+        let before = before.bent.unwrap_or(shift(Point::default()));
+        for ((rate, new), old) in self.bending.iter_mut().zip(bent.0).zip(before.0) {
+            *rate += ((new - old) / time - *rate) * 0.5;
+        }
+    }
+
+    /// How it lies.
+    pub fn lie(&self) -> Lie {
+        Lie {
+            origin: self.origin,
+            bent: self.bent,
+        }
     }
 
     /// Does this place of the picture lie on it?
     pub fn covers(&self, place: Point) -> bool {
         let at = place * (1.0 / self.pitch as f32) - self.origin;
+        let at = match self.bent.as_ref().and_then(Homography::inverse) {
+            Some(back) => back.map(at.x.into(), at.y.into()),
+            None => at,
+        };
         at.x >= 0.0 && at.y >= 0.0 && at.x < self.size.0 as f32 && at.y < self.size.1 as f32
     }
 
@@ -93,7 +212,7 @@ impl Plate {
         let (at, _) = self.expected(now, belt);
         let pitch = self.pitch as f32;
         let (width, height) = (luma.width() as f32 / pitch, luma.height() as f32 / pitch);
-        let seed = at + self.seed;
+        let seed = at + self.lies(self.seed);
         seed.x > 0.0 && seed.y > 0.0 && seed.x < width && seed.y < height
     }
 
@@ -120,46 +239,56 @@ impl Plate {
         };
         let room = 2 * margin as usize;
         let low = expected - Point::new(margin, margin);
-        crop.cut(
-            luma,
-            self.pitch,
-            low,
-            (self.size.0 + room, self.size.1 + room),
-        );
+        let size = (self.size.0 + room, self.size.1 + room);
+        match &self.bent {
+            Some(bent) => crop.cut_bent(luma, self.pitch, low, size, (expected, bent)),
+            None => crop.cut(luma, self.pitch, low, size),
+        }
     }
 
-    /// Adds the crop, whose corner is its own.
-    pub fn add(&mut self, crop: &Crop, scratch: &mut Scratch) {
-        self.canvas.add(crop.luma(), 0.0, 0.0, scratch);
+    /// Adds the crop, in which its corner is at (`left`, `top`).
+    pub fn add(&mut self, crop: &Crop, (left, top): (f32, f32), scratch: &mut Scratch) {
+        self.canvas.add(crop.luma(), left, top, scratch);
     }
 
-    /// Takes a frame in which it was sought. Gives its velocity in the picture,
-    /// px/s, if it was found.
-    pub fn follow(
-        &mut self,
-        found: Option<Found>,
-        crop: &Crop,
-        now: f64,
-        scratch: &mut Scratch,
-    ) -> Option<Point> {
-        let Some(found) = found.filter(|f| f.score >= LEAST_SCORE && f.score >= f.rival + LEAD)
-        else {
-            self.misses += 1;
-            return None;
-        };
+    /// Is this a place where it was sought and is?
+    pub fn is_sure(found: &Found) -> bool {
+        found.score >= LEAST_SCORE && found.score >= found.rival + LEAD
+    }
+
+    /// Puts it where it was found in the crop, which was cut with `expected` as its
+    /// origin.
+    pub fn shift(&mut self, found: &Found, crop: &Crop, expected: Point) {
         let origin = crop.origin + Point::new(found.left, found.top);
+        match self.bent {
+            Some(bent) => {
+                let map = shift(expected).after(&bent);
+                self.lay(&map.after(&shift(origin - expected)));
+            }
+            None => self.origin = origin,
+        }
+    }
+
+    /// Notes that it was found in the frame taken at `now`, and that it lay at
+    /// `before` when it was seen last.
+    pub fn follow(&mut self, before: &Lie, now: f64) {
         let time = (now - self.seen) as f32;
         if time > 0.0 {
-            let measured = (origin - self.origin) * (1.0 / time);
+            let measured = (self.origin - before.origin) * (1.0 / time);
             self.velocity = Some(match self.velocity {
                 Some(old) => old + (measured - old) * 0.5,
                 None => measured,
             });
         }
-        self.origin = origin;
+        if time > 0.0 {
+            self.learn(before, time.into());
+        }
         self.seen = now;
         self.misses = 0;
-        self.canvas.add(crop.luma(), found.left, found.top, scratch);
+    }
+
+    /// Its velocity in the picture, px/s, where it is known.
+    pub fn velocity(&self) -> Option<Point> {
         self.velocity.map(|velocity| velocity * self.pitch as f32)
     }
 
@@ -185,23 +314,40 @@ impl Plate {
     pub fn in_picture(&self, quad: &Quad) -> Quad {
         Quad(
             quad.0
-                .map(|corner| (corner + self.origin) * self.pitch as f32),
+                .map(|corner| (self.lies(corner) + self.origin) * self.pitch as f32),
         )
     }
 
     /// The same of the quality.
     pub fn quality(&self, quality: Quality) -> Quality {
+        let area = Quad(self.corners().map(|at| self.lies(at))).area();
+        let size = (area / self.pixels() as f32).sqrt();
         Quality {
-            module_px: quality.module_px * self.pitch as f32,
+            module_px: quality.module_px * size * self.pitch as f32,
             ..quality
         }
     }
+}
+
+/// How a plate lies.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lie {
+    origin: Point,
+    bent: Option<Homography>,
+}
+
+/// The map that shifts by `way`.
+fn shift(way: Point) -> Homography {
+    let (x, y) = (f64::from(way.x), f64::from(way.y));
+    Homography([1.0, 0.0, x, 0.0, 1.0, y, 0.0, 0.0, 1.0])
 }
 
 /// A part of the picture, at the size in which a plate keeps it.
 #[derive(Debug, Default)]
 pub(super) struct Crop {
     pixels: Vec<u8>,
+    /// What a bent one is taken from.
+    straight: Vec<u8>,
     width: usize,
     height: usize,
     /// Its corner, in pixels as kept: whole numbers.
@@ -216,6 +362,62 @@ impl Crop {
     /// A place in the picture, in pixels as kept, seen from the crop's corner.
     pub fn inside(&self, place: Point) -> (f32, f32) {
         (place.x - self.origin.x, place.y - self.origin.y)
+    }
+
+    /// Copies what would lie here if the plate had not bent since it began: of the
+    /// place `p` from the corner `expected` is shown what lies at `bent(p)`.
+    fn cut_bent(
+        &mut self,
+        luma: &Luma<'_>,
+        pitch: usize,
+        low: Point,
+        size: (usize, usize),
+        (expected, bent): (Point, &Homography),
+    ) {
+        let corner = Point::new(low.x.floor(), low.y.floor());
+        let map = shift(expected).after(bent).after(&shift(corner - expected));
+        let (width, height) = (size.0 as f64, size.1 as f64);
+        let outline = Quad([
+            map.map(0.0, 0.0),
+            map.map(width, 0.0),
+            map.map(width, height),
+            map.map(0.0, height),
+        ]);
+        let (left, top, right, bottom) = outline.bounds();
+        // Bounded whatever the map is; a pixel more on each side to mix from.
+        let side = |low: f32, high: f32, own: usize| ((high - low) as usize + 4).min(2 * own + 4);
+        let straight = (side(left, right, size.0), side(top, bottom, size.1));
+        self.cut(luma, pitch, Point::new(left - 1.0, top - 1.0), straight);
+        std::mem::swap(&mut self.pixels, &mut self.straight);
+        let from = self.origin;
+        self.origin = corner;
+        (self.width, self.height) = size;
+        self.pixels.clear();
+        self.pixels.resize(size.0 * size.1, u8::MAX);
+        let view = Luma::new(&self.straight, straight.0, straight.1, straight.0);
+        let Some(sampler) = view.and_then(|view| Sampler::new(view, 0)) else {
+            return;
+        };
+        for (y, row) in self.pixels.chunks_exact_mut(size.0).enumerate() {
+            for (x, out) in row.iter_mut().enumerate() {
+                let at = map.map(x as f64 + 0.5, y as f64 + 0.5) - from;
+                let (column, line) = (at.x - 0.5, at.y - 0.5);
+                let within = column >= 0.0
+                    && line >= 0.0
+                    && column < (straight.0 - 1) as f32
+                    && line < (straight.1 - 1) as f32;
+                if !within {
+                    continue;
+                }
+                let first = line as usize * straight.0 + column as usize;
+                let white = [first, first + 1, first + straight.0, first + straight.0 + 1]
+                    .iter()
+                    .any(|&index| self.straight[index] >= WHITE);
+                if !white {
+                    *out = (sampler.at(at.x, at.y) + 0.5) as u8;
+                }
+            }
+        }
     }
 
     /// Copies; what lies outside of the picture is white, like glare: nothing is

@@ -6,8 +6,7 @@
 //! tells the bow, as a parabola, before anything between them is seen.
 
 use super::mesh::{Mesh, NODES};
-use super::solve::Pair;
-use crate::geometry::Point;
+use crate::geometry::{Pair, Point};
 
 /// Least angle between a side and the finder patterns at its ends, as a tangent,
 /// that is not taken for an error of measurement.

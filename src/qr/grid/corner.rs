@@ -8,8 +8,7 @@
 
 use super::Grid;
 use super::mesh::Mesh;
-use super::solve::{Pair, fit};
-use crate::geometry::Point;
+use crate::geometry::{Pair, Point, fit};
 use crate::optics::Sampler;
 use crate::qr::finder::FinderPattern;
 

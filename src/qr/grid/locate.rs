@@ -3,8 +3,7 @@
 use super::alignment::Search;
 use super::bow::Bow;
 use super::mesh::Mesh;
-use super::solve::{Pair, fit};
-use crate::geometry::{Point, Quad};
+use crate::geometry::{Pair, Point, Quad, fit};
 use crate::optics::Sampler;
 use crate::qr::decode::alignment_centres;
 use crate::qr::finder::{FinderPattern, Triple};

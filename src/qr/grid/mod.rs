@@ -13,7 +13,6 @@ mod mesh;
 mod refine;
 mod sample;
 mod settle;
-mod solve;
 mod strip;
 mod timing;
 

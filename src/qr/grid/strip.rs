@@ -5,8 +5,7 @@
 use super::alignment::Search;
 use super::corner::Corner;
 use super::mesh::Mesh;
-use super::solve::{Pair, fit};
-use crate::geometry::{Homography, Point};
+use crate::geometry::{Homography, Pair, Point, fit};
 use crate::qr::decode::{rmqr_alignment, rmqr_format_places};
 
 /// Room for the pairs of the longest symbol: the finder pattern, 66 dark modules

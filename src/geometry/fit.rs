@@ -1,8 +1,8 @@
 //! The homography that fits many pairs of points best.
 
-use crate::geometry::{Homography, Point};
+use super::{Homography, Point};
 
-/// A point in modules, where it lies in the picture, and its weight.
+/// A point, where the map is to take it, and its weight.
 pub type Pair = (Point, Point, f32);
 
 /// Least squares over `pairs`, linearised; `None` if they do not span the plane.
