@@ -4,7 +4,7 @@
 //!
 //! Once a second [`Governor::look`] takes the counters and what the control group,
 //! the sensors and the kernel tell ([`crate::limits`]), makes a [`Snapshot`] of it,
-//! and asks the state machine ([`machine`]) for the level. The stages look at the
+//! and asks the state machine ([`Machine`]) for the level. The stages look at the
 //! level's [`Measures`] before each frame, line or request.
 //!
 //! | level | what is left out |
