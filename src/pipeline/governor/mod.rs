@@ -2,7 +2,7 @@
 //! or kills, something is left out, the cheapest first, and taken up again when
 //! there is room.
 //!
-//! Once a second [`Governor::look`] takes the counters and what the control group,
+//! Once a second the governor takes the counters and what the control group,
 //! the sensors and the kernel tell ([`crate::limits`]), makes a [`Snapshot`] of it,
 //! and asks the state machine ([`Machine`]) for the level. The stages look at the
 //! level's [`Measures`] before each frame, line or request.
