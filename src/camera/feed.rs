@@ -233,7 +233,7 @@ fn read_all(stdout: ChildStdout, mut framing: Box<dyn Framing>, keep: Keep, slot
         let shot = Shot {
             bytes,
             sequence,
-            arrived_ns: pace.stamp(clock::mono_ns()),
+            stamp_ns: pace.stamp(clock::mono_ns()),
         };
         if !slot.put(shot, keep) {
             return;

@@ -142,7 +142,7 @@ impl Source for Nokhwa {
         self.last = Instant::now();
         self.first = false;
         let frame = self.convert(&shot, pool);
-        let (sequence, mono_ns) = (shot.sequence, shot.arrived_ns);
+        let (sequence, mono_ns) = (shot.sequence, shot.stamp_ns);
         self.slot.give_back(shot);
         let Some(mut frame) = frame? else {
             return Ok(Grab::Idle);
@@ -204,7 +204,7 @@ fn capture(plan: &CameraPlan, device: &str, answer: SyncSender<Opened>, slot: &S
         let shot = Shot {
             bytes,
             sequence,
-            arrived_ns: pace.stamp(clock::mono_ns()),
+            stamp_ns: pace.stamp(clock::mono_ns()),
         };
         if !slot.put(shot, Keep::Newest) {
             break;

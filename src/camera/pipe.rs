@@ -101,7 +101,7 @@ impl Source for Pipe {
             }
         };
         let frame = self.convert(&shot, pool);
-        let (sequence, mono_ns) = (shot.sequence, shot.arrived_ns);
+        let (sequence, mono_ns) = (shot.sequence, shot.stamp_ns);
         self.feed.give_back(shot);
         let Some(mut frame) = frame? else {
             return Ok(Grab::Idle);

@@ -120,8 +120,8 @@ impl Rpicam {
                 let taken = record.taken_ns?.saturating_sub(half);
                 taken.checked_add(since.checked_mul(interval_ns)?)
             })
-            .filter(|taken| taken.abs_diff(shot.arrived_ns) < MOST_AGE_NS)
-            .unwrap_or(shot.arrived_ns);
+            .filter(|taken| taken.abs_diff(shot.stamp_ns) < MOST_AGE_NS)
+            .unwrap_or(shot.stamp_ns);
         let sequence = match self.last {
             None => 0,
             Some((count, last)) => {

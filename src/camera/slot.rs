@@ -21,7 +21,7 @@ pub(super) struct Shot {
     /// Count of pictures before it.
     pub(super) sequence: u64,
     /// When it came, on the monotonic clock, or was due by the pace of those before.
-    pub(super) arrived_ns: u64,
+    pub(super) stamp_ns: u64,
 }
 
 /// How the pictures ended.

@@ -4,18 +4,21 @@
 //! what moves how far and blurs how much, what memory is taken, and what is
 //! allowed but probably not meant. Opens no camera, broker or outbox.
 
+mod granted;
+
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde::Serialize;
 
+use self::granted::Granted;
 use super::EXIT_CONFIG;
 use crate::config::{
     Config, Decide, FieldPlace, Focus, LogFormat, MemoryPart, Motion, MqttVersion, Plan, Problem,
     SourcePlan, TriggerMode,
 };
-use crate::limits::{Accounting, CONTROLLER_CURE, Limits, System};
+use crate::limits::{Accounting, CONTROLLER_CURE, System};
 
 /// Checks a configuration and prints what would be done with it.
 #[derive(clap::Args)]
@@ -75,51 +78,6 @@ struct Report {
     /// The limits under which this very command runs. Those of the service may be
     /// others.
     limits: Option<Granted>,
-}
-
-/// Limits of the control group, in plain figures.
-#[derive(Serialize)]
-struct Granted {
-    cores: usize,
-    cpu_quota: Option<f64>,
-    memory_high: Option<u64>,
-    memory_max: Option<u64>,
-    /// Whether the kernel can limit memory; `None`: not known.
-    memory_controller: Option<bool>,
-}
-
-impl Granted {
-    fn of(limits: &Limits) -> Self {
-        Self {
-            cores: limits.cores,
-            cpu_quota: limits.cpu.as_ref().map(|quota| quota.cores),
-            memory_high: limits.memory.high,
-            memory_max: limits.memory.max,
-            memory_controller: match limits.memory.accounting {
-                Accounting::On => Some(true),
-                Accounting::Off => Some(false),
-                Accounting::Unknown => None,
-            },
-        }
-    }
-
-    /// As `CPUQuota 50 %, MemoryMax 128.0 MB`.
-    fn words(&self) -> String {
-        let bytes = |name: &str, bytes: Option<u64>| match bytes {
-            Some(bytes) => format!("{name} {}", size(bytes)),
-            None => format!("no {name}"),
-        };
-        format!(
-            "{}, {}, {}; {} cores (of this shell; the service has its own)",
-            match self.cpu_quota {
-                Some(quota) => format!("CPUQuota {:.0} %", quota * 100.0),
-                None => "no CPUQuota".to_owned(),
-            },
-            bytes("MemoryHigh", self.memory_high),
-            bytes("MemoryMax", self.memory_max),
-            self.cores
-        )
-    }
 }
 
 fn examine(path: &Path) -> Report {

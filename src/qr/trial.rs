@@ -237,7 +237,8 @@ impl Trial {
             self.samples.unveil(&mut self.modules);
         }
         let agreement = Fit::of(&self.modules).agreement;
-        if agreement >= A_SYMBOL {
+        // What attempts locate in pictures of their own is told there, not here.
+        if agreement >= A_SYMBOL && self.unread.len() < MOST_UNREAD {
             self.unread.push(*grid);
         }
         reads.unread.push(Unread {

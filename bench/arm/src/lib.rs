@@ -4,7 +4,7 @@
 
 #[path = "../../../src/frame.rs"]
 pub mod frame;
-#[path = "../../../src/geometry.rs"]
+#[path = "../../../src/geometry/mod.rs"]
 pub mod geometry;
 #[path = "../../../src/optics/mod.rs"]
 pub mod optics;

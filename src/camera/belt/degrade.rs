@@ -9,7 +9,7 @@
 
 use qrcode::{EcLevel, QrCode};
 
-use super::scene::mix;
+use super::mix::mix;
 use crate::geometry::{Homography, Point, Quad};
 
 /// Modules of paper around a code: its quiet zone (ISO/IEC 18004, 6.3.8) and one.

@@ -13,6 +13,7 @@
 
 pub mod degrade;
 mod face;
+mod mix;
 mod motion;
 mod print;
 mod render;

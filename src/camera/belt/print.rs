@@ -5,7 +5,7 @@
 use jiff::ToSpan as _;
 
 use super::face;
-use super::scene::mix;
+use super::mix::mix;
 
 /// Version of every such label: what its elements need at level M.
 pub(super) const VERSION: usize = 3;

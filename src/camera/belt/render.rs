@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use super::scene::{Item, Scene, mix};
+use super::mix::mix;
+use super::scene::{Item, Scene};
 use super::sensor::Sensor;
 use super::sprite::{BLUR_UNIT, Sprite};
 use super::texture::Texture;

@@ -1,7 +1,7 @@
 //! From light to grey levels: the lens's vignetting, lamps mirrored in the
 //! surface (fixed in the picture, saturating), and noise by frame number.
 
-use super::scene::mix;
+use super::mix::mix;
 
 /// Length of the noise table less the widest row: rows begin anywhere in it.
 const STARTS: usize = 1 << 16;

@@ -7,8 +7,9 @@
 //! the exposure, and sorts the result by its place between two pixels: laying a
 //! row onto a frame is then a mix of two neighbouring rows of bytes.
 
+use super::mix::mix;
 use super::print;
-use super::scene::{Label, QUIET, mix};
+use super::scene::{Label, QUIET};
 use super::script::Look;
 
 /// Samples to a pixel along the belt.

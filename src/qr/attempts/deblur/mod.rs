@@ -125,6 +125,16 @@ enum Undo {
     Defocus,
 }
 
+impl Undo {
+    /// What its blur took the mean of.
+    fn light(self) -> Light {
+        match self {
+            Self::Motion(light) => light,
+            Self::Defocus => Light::AsGiven,
+        }
+    }
+}
+
 /// What grey values are to the light that fell on them. Light adds up while the shutter
 /// is open; most cameras then write its root, about (ITU-R BT.709; sRGB, IEC 61966-2-1).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -339,10 +349,9 @@ impl Deblur {
         let rows = self.turned.rows();
         let looked_at = || (0..rows).step_by(LOOKED_AT);
         let width = self.turned.width();
-        let mean = looked_at()
-            .map(|y| self.before(undo, y).sum::<f32>())
-            .sum::<f32>()
-            / (looked_at().count() * width).max(1) as f32;
+        let light = undo.light();
+        let sum = |y| self.turned.row(y).map(|grey| light.of(grey)).sum::<f32>();
+        let mean = looked_at().map(sum).sum::<f32>() / (looked_at().count() * width).max(1) as f32;
         let (mut all, mut dark, mut darks) = (0.0f64, 0.0f64, 0.0f64);
         for y in looked_at() {
             self.undo_row(undo, y, budget)?;
@@ -369,15 +378,6 @@ impl Deblur {
             self.bytes.extend(self.line.iter().map(level));
         }
         Some(gain)
-    }
-
-    /// Row `y` as its blur came about.
-    fn before(&self, undo: Undo, y: usize) -> impl Iterator<Item = f32> {
-        let light = match undo {
-            Undo::Motion(light) => light,
-            Undo::Defocus => Light::AsGiven,
-        };
-        self.turned.row(y).map(move |grey| light.of(grey))
     }
 
     /// Takes the blur out of row `y`. `None`: no time is left.
