@@ -79,16 +79,21 @@ pub(super) struct Associator {
     /// What the odometer shows now and how fast the belt went of late, if there
     /// is evidence.
     pub evidence: Option<(Point, Point)>,
-    /// Even the best answer explains the frame badly.
-    pub puzzled: bool,
+    /// How surprising the frame is by the best answer.
+    pub surprise: f32,
 }
 
 impl Associator {
+    /// Whether even the best answer explains the frame badly.
+    pub fn is_puzzled(&self) -> bool {
+        self.surprise > PUZZLE
+    }
+
     pub fn run(&mut self, tracks: &[Track], sights: &[Sight], motion: &Motion, scene: &Scene) {
         self.matched.clear();
         self.fresh.clear();
         self.evidence = None;
-        self.puzzled = false;
+        self.surprise = 0.0;
         if sights.is_empty() {
             return;
         }
@@ -106,7 +111,7 @@ impl Associator {
                 (least, mean) = (surprise, answer.mean);
             }
         }
-        self.puzzled = least > PUZZLE;
+        self.surprise = least;
         self.weigh(mean, f32::INFINITY, tracks, sights, motion, scene);
         self.settle(tracks, sights, motion, scene);
         self.leftovers(mean, tracks, sights, motion, scene);

@@ -2,6 +2,7 @@
 //! ones tell nothing, one decision for each item, rules and verdicts, trigger windows, no-reads; the [`Event`].
 
 mod associate;
+mod cadence;
 mod decide;
 mod event;
 mod fusion;

@@ -16,6 +16,7 @@
 use std::hash::{DefaultHasher, Hasher};
 
 use super::associate::Associator;
+use super::cadence::Cadence;
 use super::decide;
 use super::event::{Event, LastPlace};
 use super::fusion::{Fusion, Surroundings};
@@ -36,6 +37,11 @@ use crate::qr;
 pub(super) const MAX_TRACKS: usize = 1024;
 /// Located but unread symbols followed in one frame.
 const MAX_UNREAD: usize = 64;
+/// Where the frames' count and their stamps explain what is seen equally well up to
+/// this, as on a belt that hardly moves, it goes as it went of late.
+const UNDECIDED: f32 = 1.0;
+/// Where there was a gap by the stamps the count must explain nearly all.
+const SURE_OF_COUNT: f32 = 4.0;
 /// Frames missing until it counts as a gap.
 const GAP_FRAMES: f64 = 8.0;
 /// No gap is shorter than this, in seconds.
@@ -71,6 +77,9 @@ pub struct Tracker {
     window_picture: Option<Picture>,
     pub(super) memories: Vec<Published>,
     origin: Option<u64>,
+    cadence: Cadence,
+    /// The last frame's time: by its stamp, and as it was taken to be.
+    last_stamp: f64,
     last_frame: f64,
     /// Intervals that the mean interval rests on, at most ten.
     intervals: u32,
@@ -109,6 +118,8 @@ impl Tracker {
             window_picture: None,
             memories: Vec::new(),
             origin: None,
+            cadence: Cadence::default(),
+            last_stamp: 0.0,
             last_frame: 0.0,
             intervals: 0,
             next_id: 0,
@@ -197,7 +208,7 @@ impl Tracker {
             self.scene.width = luma.width() as f32;
             self.scene.height = luma.height() as f32;
         }
-        self.advance(stamp);
+        self.advance(stamp, seen);
         self.turn_windows(stamp.mono_ns, stamp.wall_ns, out);
         self.recall(stamp);
         let mut fused = std::mem::take(&mut self.fused);
@@ -245,7 +256,7 @@ impl Tracker {
         let Some(origin) = self.origin else { return };
         let now = mono_ns.saturating_sub(origin) as f64 * 1e-9;
         self.release(now.max(self.clock.now), out);
-        if now - self.last_frame > self.gap_after() {
+        if now - self.last_stamp > self.gap_after() {
             self.clock.now = now.max(self.clock.now);
             self.settle(wall_ns, out);
         }
@@ -338,14 +349,22 @@ impl Tracker {
     }
 
     /// Sets the clocks to the frame's time.
-    fn advance(&mut self, stamp: &Stamp) {
+    fn advance(&mut self, stamp: &Stamp, seen: Seen<'_>) {
         let first = self.origin.is_none();
         let origin = *self.origin.get_or_insert(stamp.mono_ns);
-        let now = stamp.mono_ns.saturating_sub(origin) as f64 * 1e-9;
-        // Stamps that stand still or run back must not stop the clock.
-        let now = now.max(self.last_frame + if first { 0.0 } else { 1e-4 });
-        let step = now - self.last_frame;
-        if !first && step > self.gap_after() {
+        // Stamps that run back must not stop the clock.
+        let stamped = stamp.mono_ns.saturating_sub(origin) as f64 * 1e-9;
+        let told = self
+            .cadence
+            .step(stamped, stamp.sequence, stamped - self.last_frame);
+        let mut step = if first { 0.0 } else { told.stamped };
+        let mut gap = step > self.gap_after();
+        if let Some(counted) = told.counted
+            && self.goes_by_count(seen, counted, step, gap)
+        {
+            (step, gap) = (counted, false);
+        }
+        if gap {
             self.clock.watched += self.scene.interval;
             self.scene.watched_frames = 0;
             self.fusion.clear();
@@ -358,10 +377,59 @@ impl Tracker {
             self.intervals = (self.intervals + 1).min(10);
             self.scene.interval += (step - self.scene.interval) / f64::from(self.intervals);
         }
-        self.clock.now = now.max(self.clock.now);
+        self.last_stamp = stamped;
+        self.last_frame += step;
+        self.clock.now = self.last_frame.max(self.clock.now);
         self.scene.now = self.clock.now;
         self.scene.watched_frames = self.scene.watched_frames.saturating_add(1);
-        self.last_frame = now;
+    }
+
+    /// Whether what stands in this frame says that it was taken `counted` seconds
+    /// after the one before, as its count says, and not `stamped`, as its stamp says.
+    /// By its stamp there may have been a `gap`: a count goes on after one as if
+    /// nothing had been lost.
+    fn goes_by_count(&mut self, seen: Seen<'_>, counted: f64, stamped: f64, gap: bool) -> bool {
+        if !self.motion.is_known() || self.motion.gap {
+            // Nothing to go by but how the stamps were of late. Where nothing is in
+            // view the stamps may catch up.
+            let watching = self.tracks.iter().any(|track| track.missed < 16);
+            return self.cadence.is_bursty() && watching && !gap;
+        }
+        let codes = Found {
+            single: seen.codes,
+            fused: &[],
+        };
+        self.collect(codes, seen.unread);
+        let mut surprise_after = |step: f64| {
+            let scene = Scene {
+                now: self.last_frame + step,
+                ..self.scene
+            };
+            self.associator
+                .run(&self.tracks, &self.sights, &self.motion, &scene);
+            self.associator.surprise
+        };
+        let by_count = surprise_after(counted);
+        let by_stamp = surprise_after(stamped);
+        let better = match self.cadence.is_bursty() && !self.sights.is_empty() {
+            true => by_count < by_stamp + UNDECIDED,
+            false => by_count + UNDECIDED < by_stamp,
+        };
+        better && (!gap || (by_count < SURE_OF_COUNT && self.tells_apart()))
+    }
+
+    /// Whether each payload in this frame is at most one code's, of those here and
+    /// of those followed.
+    fn tells_apart(&self) -> bool {
+        let hash_of = |sight: &Sight| match sight.what {
+            What::Read(_, hash) => Some(hash),
+            What::Unread(_) => None,
+        };
+        self.sights.iter().filter_map(hash_of).all(|hash| {
+            let here = self.sights.iter().filter(|s| hash_of(s) == Some(hash));
+            let followed = self.tracks.iter().filter(|track| track.says(hash));
+            here.count() == 1 && followed.count() <= 1
+        })
     }
 
     /// Codes that no single frame tells, from this frame and those before.
@@ -448,7 +516,7 @@ impl Tracker {
             }
         }
         self.scene.miss_rate = self.scene.miss_rate.clamp(0.05, 0.75);
-        if self.associator.puzzled {
+        if self.associator.is_puzzled() {
             self.motion.puzzle();
         }
         let Some((place, mean)) = self.associator.evidence else {
