@@ -37,15 +37,6 @@ use crate::qr;
 pub(super) const MAX_TRACKS: usize = 1024;
 /// Located but unread symbols followed in one frame.
 const MAX_UNREAD: usize = 64;
-/// Where the frames' count and their stamps explain what is seen equally well up to
-/// this, as on a belt that hardly moves, it goes as it went of late.
-const UNDECIDED: f32 = 1.0;
-/// Where there was a gap by the stamps the count must explain nearly all.
-const SURE_OF_COUNT: f32 = 4.0;
-/// Frames missing until it counts as a gap.
-const GAP_FRAMES: f64 = 8.0;
-/// No gap is shorter than this, in seconds.
-const GAP_S: f64 = 0.25;
 /// Longest that a ghost waits for frames to come back, in seconds.
 pub(super) const GAP_MOST_S: f64 = 60.0;
 /// Frames still on their way when a window's time has passed, in ns.
@@ -64,25 +55,25 @@ pub struct Tracker {
     pub(super) scene: Scene,
     /// Asks for text and holds events that wait for it.
     pub(super) text: TextDesk,
-    fusion: Fusion,
+    pub(super) fusion: Fusion,
     /// There is time for it.
     fusing: bool,
     /// Codes of this frame that several frames together told.
     fused: qr::Codes,
     /// Where codes are that need no more votes.
     known: Vec<Quad>,
-    associator: Associator,
-    sights: Vec<Sight>,
+    pub(super) associator: Associator,
+    pub(super) sights: Vec<Sight>,
     windows: Windows,
     window_picture: Option<Picture>,
     pub(super) memories: Vec<Published>,
-    origin: Option<u64>,
-    cadence: Cadence,
+    pub(super) origin: Option<u64>,
+    pub(super) cadence: Cadence,
     /// The last frame's time: by its stamp, and as it was taken to be.
-    last_stamp: f64,
-    last_frame: f64,
+    pub(super) last_stamp: f64,
+    pub(super) last_frame: f64,
     /// Intervals that the mean interval rests on, at most ten.
-    intervals: u32,
+    pub(super) intervals: u32,
     next_id: u64,
     overflow: u64,
 }
@@ -253,10 +244,11 @@ impl Tracker {
     /// Time passes without frames: what is due without them is decided.
     pub fn tick(&mut self, mono_ns: u64, wall_ns: i64, out: &mut Vec<Event>) {
         self.turn_windows(mono_ns.saturating_sub(GRACE_NS), wall_ns, out);
-        let Some(origin) = self.origin else { return };
-        let now = mono_ns.saturating_sub(origin) as f64 * 1e-9;
+        let Some(now) = self.clock_at(mono_ns) else {
+            return;
+        };
         self.release(now.max(self.clock.now), out);
-        if now - self.last_stamp > self.gap_after() {
+        if now - self.last_frame > self.gap_after() {
             self.clock.now = now.max(self.clock.now);
             self.settle(wall_ns, out);
         }
@@ -278,8 +270,9 @@ impl Tracker {
 
     /// Places where codes are expected in a frame taken at `mono_ns`.
     pub fn hints(&self, mono_ns: u64, out: &mut Vec<Hint>) {
-        let Some(origin) = self.origin else { return };
-        let now = mono_ns.saturating_sub(origin) as f64 * 1e-9;
+        let Some(now) = self.clock_at(mono_ns) else {
+            return;
+        };
         for track in self.tracks.iter().filter(|track| !track.remembered) {
             let way = track.way(&self.motion, now);
             if self.scene.touches(track.centre + way, track.size) {
@@ -344,94 +337,6 @@ impl Tracker {
         }
     }
 
-    fn gap_after(&self) -> f64 {
-        (GAP_FRAMES * self.scene.interval).max(GAP_S)
-    }
-
-    /// Sets the clocks to the frame's time.
-    fn advance(&mut self, stamp: &Stamp, seen: Seen<'_>) {
-        let first = self.origin.is_none();
-        let origin = *self.origin.get_or_insert(stamp.mono_ns);
-        // Stamps that run back must not stop the clock.
-        let stamped = stamp.mono_ns.saturating_sub(origin) as f64 * 1e-9;
-        let told = self
-            .cadence
-            .step(stamped, stamp.sequence, stamped - self.last_frame);
-        let mut step = if first { 0.0 } else { told.stamped };
-        let mut gap = step > self.gap_after();
-        if let Some(counted) = told.counted
-            && self.goes_by_count(seen, counted, step, gap)
-        {
-            (step, gap) = (counted, false);
-        }
-        if gap {
-            self.clock.watched += self.scene.interval;
-            self.scene.watched_frames = 0;
-            self.fusion.clear();
-            self.motion.gap = true;
-            for track in &mut self.tracks {
-                track.gap = true;
-            }
-        } else if !first {
-            self.clock.watched += step;
-            self.intervals = (self.intervals + 1).min(10);
-            self.scene.interval += (step - self.scene.interval) / f64::from(self.intervals);
-        }
-        self.last_stamp = stamped;
-        self.last_frame += step;
-        self.clock.now = self.last_frame.max(self.clock.now);
-        self.scene.now = self.clock.now;
-        self.scene.watched_frames = self.scene.watched_frames.saturating_add(1);
-    }
-
-    /// Whether what stands in this frame says that it was taken `counted` seconds
-    /// after the one before, as its count says, and not `stamped`, as its stamp says.
-    /// By its stamp there may have been a `gap`: a count goes on after one as if
-    /// nothing had been lost.
-    fn goes_by_count(&mut self, seen: Seen<'_>, counted: f64, stamped: f64, gap: bool) -> bool {
-        if !self.motion.is_known() || self.motion.gap {
-            // Nothing to go by but how the stamps were of late. Where nothing is in
-            // view the stamps may catch up.
-            let watching = self.tracks.iter().any(|track| track.missed < 16);
-            return self.cadence.is_bursty() && watching && !gap;
-        }
-        let codes = Found {
-            single: seen.codes,
-            fused: &[],
-        };
-        self.collect(codes, seen.unread);
-        let mut surprise_after = |step: f64| {
-            let scene = Scene {
-                now: self.last_frame + step,
-                ..self.scene
-            };
-            self.associator
-                .run(&self.tracks, &self.sights, &self.motion, &scene);
-            self.associator.surprise
-        };
-        let by_count = surprise_after(counted);
-        let by_stamp = surprise_after(stamped);
-        let better = match self.cadence.is_bursty() && !self.sights.is_empty() {
-            true => by_count < by_stamp + UNDECIDED,
-            false => by_count + UNDECIDED < by_stamp,
-        };
-        better && (!gap || (by_count < SURE_OF_COUNT && self.tells_apart()))
-    }
-
-    /// Whether each payload in this frame is at most one code's, of those here and
-    /// of those followed.
-    fn tells_apart(&self) -> bool {
-        let hash_of = |sight: &Sight| match sight.what {
-            What::Read(_, hash) => Some(hash),
-            What::Unread(_) => None,
-        };
-        self.sights.iter().filter_map(hash_of).all(|hash| {
-            let here = self.sights.iter().filter(|s| hash_of(s) == Some(hash));
-            let followed = self.tracks.iter().filter(|track| track.says(hash));
-            here.count() == 1 && followed.count() <= 1
-        })
-    }
-
     /// Codes that no single frame tells, from this frame and those before.
     fn fuse(&mut self, luma: Luma<'_>, seen: Seen<'_>, fused: &mut qr::Codes) {
         let idle = self.plan.trigger == TriggerMode::Window && self.windows.open().is_none();
@@ -460,7 +365,7 @@ impl Tracker {
     }
 
     /// What stands in this frame, each thing once.
-    fn collect(&mut self, codes: Found<'_>, unread: &[qr::Unread]) {
+    pub(super) fn collect(&mut self, codes: Found<'_>, unread: &[qr::Unread]) {
         self.sights.clear();
         for (index, code) in codes.iter().enumerate() {
             let content = &code.content;
@@ -738,9 +643,9 @@ impl Tracker {
 /// The codes of one frame: those that it tells by itself, then those that it tells
 /// together with the frames before.
 #[derive(Clone, Copy)]
-struct Found<'a> {
-    single: &'a [qr::Code],
-    fused: &'a [qr::Code],
+pub(super) struct Found<'a> {
+    pub(super) single: &'a [qr::Code],
+    pub(super) fused: &'a [qr::Code],
 }
 
 impl<'a> Found<'a> {

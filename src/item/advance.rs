@@ -1,0 +1,117 @@
+//! When a frame was taken: by its stamp, or by its place in the count of frames.
+//!
+//! Where the two disagree ([`super::cadence`]) both are tried on what stands in the
+//! frame, and the one by which the belt did what belts do is believed.
+
+use super::Seen;
+use super::scene::Scene;
+use super::track::{Sight, What};
+use super::tracker::{Found, Tracker};
+use crate::frame::Stamp;
+
+/// Where the frames' count and their stamps explain what is seen equally well up to
+/// this, as on a belt that hardly moves, it goes as it went of late.
+const UNDECIDED: f32 = 1.0;
+/// Where there was a gap by the stamps the count must explain nearly all.
+const SURE_OF_COUNT: f32 = 4.0;
+/// Frames missing until it counts as a gap.
+const GAP_FRAMES: f64 = 8.0;
+/// No gap is shorter than this, in seconds.
+const GAP_S: f64 = 0.25;
+
+impl Tracker {
+    /// Sets the clocks to the frame's time.
+    pub(super) fn advance(&mut self, stamp: &Stamp, seen: Seen<'_>) {
+        let first = self.origin.is_none();
+        let origin = *self.origin.get_or_insert(stamp.mono_ns);
+        // Stamps that run back must not stop the clock.
+        let stamped = stamp.mono_ns.saturating_sub(origin) as f64 * 1e-9;
+        let told = self
+            .cadence
+            .step(stamped, stamp.sequence, stamped - self.last_frame);
+        let mut step = if first { 0.0 } else { told.stamped };
+        let mut gap = step > self.gap_after();
+        if let Some(counted) = told.counted
+            && self.goes_by_count(seen, counted, step, gap)
+        {
+            (step, gap) = (counted, false);
+        }
+        if gap {
+            self.clock.watched += self.scene.interval;
+            self.scene.watched_frames = 0;
+            self.fusion.clear();
+            self.motion.gap = true;
+            for track in &mut self.tracks {
+                track.gap = true;
+            }
+        } else if !first {
+            self.clock.watched += step;
+            self.intervals = (self.intervals + 1).min(10);
+            self.scene.interval += (step - self.scene.interval) / f64::from(self.intervals);
+        }
+        self.last_stamp = stamped;
+        self.last_frame += step;
+        self.clock.now = self.last_frame.max(self.clock.now);
+        self.scene.now = self.clock.now;
+        self.scene.watched_frames = self.scene.watched_frames.saturating_add(1);
+    }
+
+    /// Whether what stands in this frame says that it was taken `counted` seconds
+    /// after the one before, as its count says, and not `stamped`, as its stamp says.
+    /// By its stamp there may have been a `gap`: a count goes on after one as if
+    /// nothing had been lost.
+    fn goes_by_count(&mut self, seen: Seen<'_>, counted: f64, stamped: f64, gap: bool) -> bool {
+        if !self.motion.is_known() || self.motion.gap {
+            // Nothing to go by but how the stamps were of late. Where nothing is in
+            // view the stamps may catch up.
+            let watching = self.tracks.iter().any(|track| track.missed < 16);
+            return self.cadence.is_bursty() && watching && !gap;
+        }
+        let codes = Found {
+            single: seen.codes,
+            fused: &[],
+        };
+        self.collect(codes, seen.unread);
+        let mut surprise_after = |step: f64| {
+            let scene = Scene {
+                now: self.last_frame + step,
+                ..self.scene
+            };
+            self.associator
+                .run(&self.tracks, &self.sights, &self.motion, &scene);
+            self.associator.surprise
+        };
+        let by_count = surprise_after(counted);
+        let by_stamp = surprise_after(stamped);
+        let better = match self.cadence.is_bursty() && !self.sights.is_empty() {
+            true => by_count < by_stamp + UNDECIDED,
+            false => by_count + UNDECIDED < by_stamp,
+        };
+        better && (!gap || (by_count < SURE_OF_COUNT && self.tells_apart()))
+    }
+
+    /// Whether each payload in this frame is at most one code's, of those here and
+    /// of those followed.
+    fn tells_apart(&self) -> bool {
+        let hash_of = |sight: &Sight| match sight.what {
+            What::Read(_, hash) => Some(hash),
+            What::Unread(_) => None,
+        };
+        self.sights.iter().filter_map(hash_of).all(|hash| {
+            let here = self.sights.iter().filter(|s| hash_of(s) == Some(hash));
+            let followed = self.tracks.iter().filter(|track| track.says(hash));
+            here.count() == 1 && followed.count() <= 1
+        })
+    }
+
+    /// The tracker's clock at `mono_ns`; `None` before the first frame.
+    pub(super) fn clock_at(&self, mono_ns: u64) -> Option<f64> {
+        let since = mono_ns.saturating_sub(self.origin?) as f64 * 1e-9;
+        Some(self.last_frame + since - self.last_stamp)
+    }
+
+    /// Seconds without frames that count as a gap.
+    pub(super) fn gap_after(&self) -> f64 {
+        (GAP_FRAMES * self.scene.interval).max(GAP_S)
+    }
+}
