@@ -200,11 +200,12 @@ fn round_finder_patterns() {
                 .into_iter()
                 .find(|at| (x - at.0).abs() < 3.5 && (y - at.1).abs() < 3.5);
             if let Some((cx, cy)) = corner {
-                let radius = (x - cx).hypot(y - cy);
+                let radius = ((x - cx).powi(2) + (y - cy).powi(2)).sqrt();
                 return radius < 1.6 || (2.5..3.6).contains(&radius);
             }
-            let off = (x.fract() - 0.5).hypot(y.fract() - 0.5);
-            code[(x as usize, y as usize)] == Color::Dark && off < 0.45
+            let (right, down) = (x.fract() - 0.5, y.fract() - 0.5);
+            code[(x as usize, y as usize)] == Color::Dark
+                && right * right + down * down < 0.45 * 0.45
         };
         let pixels = code.width() * 9 + 60;
         let mut picture = Picture::new(pixels, pixels, 230);

@@ -26,9 +26,12 @@ impl Point {
         (self - other).length()
     }
 
-    /// Distance from the origin.
+    /// Distance from the origin: the bits that `hypot` gives, whose squares are
+    /// exact in an `f64` too, without the glibc 2.35 that its name in the C library
+    /// would ask of every machine.
     pub fn length(self) -> f32 {
-        self.x.hypot(self.y)
+        let (x, y) = (f64::from(self.x), f64::from(self.y));
+        (x * x + y * y).sqrt() as f32
     }
 
     /// Scalar product.

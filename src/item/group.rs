@@ -103,7 +103,7 @@ fn gap(a: &Quad, b: &Quad) -> f32 {
     let (bl, bt, br, bb) = b.bounds();
     let x = (al - br).max(bl - ar).max(0.0);
     let y = (at - bb).max(bt - ab).max(0.0);
-    x.hypot(y)
+    Point::new(x, y).length()
 }
 
 #[cfg(test)]

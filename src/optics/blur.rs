@@ -90,7 +90,7 @@ impl Tensor {
     /// is left.
     pub fn anisotropy(&self) -> f32 {
         let sum = self.xx + self.yy;
-        (self.xx - self.yy).hypot(2.0 * self.xy) / sum.max(1e-6)
+        Point::new(self.xx - self.yy, 2.0 * self.xy).length() / sum.max(1e-6)
     }
 }
 

@@ -389,6 +389,7 @@ impl Level {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::geometry::Point;
 
     /// Smooth random texture at a place between pixels.
     fn texture(seed: u64, width: usize, height: usize, by: (f32, f32)) -> Vec<f32> {
@@ -442,7 +443,7 @@ mod tests {
             let picture = pixels(&texture(seed, 140, 120, (0.0, 0.0)));
             let template = pixels(&texture(seed, 80, 64, (x, y)));
             let found = find(&template, &picture, (30.0, 25.0), 30.0).expect("found");
-            let off = (found.left - x).hypot(found.top - y);
+            let off = Point::new(found.left - x, found.top - y).length();
             assert!(off < 0.15 && found.score > 0.7, "{seed}: {found:?}");
             assert!(found.rival < 0.8 * found.score, "{found:?}");
         }
@@ -454,7 +455,7 @@ mod tests {
         let lamp = |width: usize, left: f32, top: f32| {
             move |i: usize| {
                 let (x, y) = ((i % width) as f32 + left, (i / width) as f32 + top);
-                300.0 * (1.4 - (x - 70.0).hypot(y - 55.0) / 16.0).clamp(0.0, 1.0)
+                300.0 * (1.4 - Point::new(x - 70.0, y - 55.0).length() / 16.0).clamp(0.0, 1.0)
             }
         };
         let add = |light: Vec<f32>, lamp: &dyn Fn(usize) -> f32| -> Vec<u8> {
@@ -485,7 +486,7 @@ mod tests {
         let picture = noisy(texture(7, 140, 120, (0.0, 0.0)));
         let template = noisy(texture(7, 80, 64, (33.4, 21.0)));
         let found = find(&template, &picture, (30.0, 25.0), 20.0).expect("found");
-        let off = (found.left - 33.4).hypot(found.top - 21.0);
+        let off = Point::new(found.left - 33.4, found.top - 21.0).length();
         assert!(off < 0.7, "{found:?}");
     }
 

@@ -387,7 +387,8 @@ impl Highlight {
     fn far(&self, x: f32, y: f32) -> f32 {
         let (x, y) = (x - self.centre.x, y - self.centre.y);
         let (sin, cos) = self.turn;
-        ((x * cos + y * sin) / self.axes.0).hypot((y * cos - x * sin) / self.axes.1)
+        let (x, y) = (x * cos + y * sin, y * cos - x * sin);
+        Point::new(x / self.axes.0, y / self.axes.1).length()
     }
 
     /// Light added, grey levels; 255 and more is saturated.
@@ -428,7 +429,7 @@ impl Damage {
                 stains.push((x, y, radius, left));
                 for (i, hit) in hit.iter_mut().enumerate() {
                     let at = |n: usize| (n as f32 + 0.5) / FINE as f32;
-                    let far = (at(i % cells) - x).hypot(at(i / cells) - y);
+                    let far = Point::new(at(i % cells) - x, at(i / cells) - y).length();
                     if far <= radius && !*hit {
                         *hit = true;
                         covered += 1;
@@ -447,7 +448,7 @@ impl Damage {
     fn at(&self, u: f32, v: f32) -> Option<f32> {
         self.stains
             .iter()
-            .find(|(x, y, radius, _)| (u - x).hypot(v - y) <= *radius)
+            .find(|(x, y, radius, _)| Point::new(u - x, v - y).length() <= *radius)
             .map(|stain| stain.3)
     }
 }

@@ -4,6 +4,8 @@
 //! high, the way engraved lettering is drawn. It asks nothing of the machine's
 //! fonts, so that a belt is the same everywhere.
 
+use crate::geometry::Point;
+
 /// Height of a capital in units of the grid.
 pub(super) const CAP: f32 = 9.0;
 /// From one letter to the next.
@@ -95,7 +97,7 @@ fn distance(from: (f32, f32), to: (f32, f32), at: (f32, f32)) -> f32 {
         true => ((px * dx + py * dy) / length).clamp(0.0, 1.0),
         false => 0.0,
     };
-    (px - along * dx).hypot(py - along * dy)
+    Point::new(px - along * dx, py - along * dy).length()
 }
 
 #[cfg(test)]

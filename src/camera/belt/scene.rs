@@ -383,7 +383,8 @@ impl Layout {
         let diameter = |version: usize| {
             let side = (17 + 4 * version) as f64 + 2.0 * f64::from(QUIET);
             // From the code's centre to the far corner of the strip.
-            module * 2.0 * (side / 2.0).hypot(side / 2.0 + f64::from(strip))
+            let (across, down) = (side / 2.0, side / 2.0 + f64::from(strip));
+            module * 2.0 * (across * across + down * down).sqrt()
         };
         let fits = |version: &usize| diameter(*version) + 4.0 <= f64::from(camera.height);
         let most = if plan.print { least } else { MAX_VERSION };

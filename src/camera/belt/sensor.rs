@@ -2,6 +2,7 @@
 //! surface (fixed in the picture, saturating), and noise by frame number.
 
 use super::mix::mix;
+use crate::geometry::Point;
 
 /// Length of the noise table less the widest row: rows begin anywhere in it.
 const STARTS: usize = 1 << 16;
@@ -102,7 +103,7 @@ impl Sensor {
                     .iter()
                     .map(|l| {
                         let (dx, dy) = (x as f32 + 0.5 - l.x, row as f32 + 0.5 - l.y);
-                        (dx / l.a).hypot(dy / l.b)
+                        Point::new(dx / l.a, dy / l.b).length()
                     })
                     .fold(f32::MAX, f32::min)
             };

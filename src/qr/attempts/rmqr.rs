@@ -247,7 +247,7 @@ mod tests {
     ) -> (Vec<u8>, usize, Quad) {
         let (sin, cos) = show.turn.to_radians().sin_cos();
         let (w, h) = (width as f32 * show.module, height as f32 * show.module);
-        let size = (w.hypot(h) + 8.0 * show.module) as usize;
+        let size = (Point::new(w, h).length() + 8.0 * show.module) as usize;
         let middle = size as f32 / 2.0;
         let corners = [(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)].map(|(x, y)| {
             let mut jolt = || (random.f32() - 0.5) * show.tilt * h;

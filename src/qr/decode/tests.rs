@@ -515,7 +515,8 @@ fn glare(modules: &Modules, area: f64, random: &mut fastrand::Rng) -> (Modules, 
     let (mut soft, mut hard) = (modules.clone(), modules.clone());
     for y in 0..side {
         for x in 0..side {
-            if (x as f64 + 0.5 - cx).hypot(y as f64 + 0.5 - cy) < radius {
+            let (right, down) = (x as f64 + 0.5 - cx, y as f64 + 0.5 - cy);
+            if right * right + down * down < radius * radius {
                 soft.set(x, y, 0);
                 hard.set(x, y, if random.bool() { 127 } else { -127 });
             }

@@ -350,7 +350,8 @@ impl Outline {
             centre,
             u: unwhiten(cos, sin),
             v: unwhiten(-sin, cos),
-            squareness: (real.hypot(imaginary) / total.max(1e-6) / SQUARE_HARMONIC).min(1.0),
+            squareness: (Point::new(real, imaginary).length() / total.max(1e-6) / SQUARE_HARMONIC)
+                .min(1.0),
         })
     }
 }
