@@ -1,6 +1,7 @@
 //! Frames whose stamps do not tell when they were taken: a driver that stamps them
 //! as they arrive, on a bus or a machine that delivers them in bursts.
 
+use super::random::{ANGLES, any_belt};
 use super::*;
 
 /// Labels of their own texts, one every `apart` pixels, until they have passed. The

@@ -321,10 +321,14 @@ impl Test {
     fn quota(&mut self) {
         let group = self.machine().property("ControlGroup");
         let maximum = format!("cat /sys/fs/cgroup{group}/cpu.max");
-        assert_eq!(self.run(&maximum), "200000 100000", "the unit's CPUQuota=");
+        assert_eq!(
+            self.run(&maximum),
+            "40000 20000",
+            "the unit's CPUQuota= and its period"
+        );
         let restarts = self.number("NRestarts");
-        self.run("systemctl set-property --runtime beltscan CPUQuota=4%");
-        assert_eq!(self.run(&maximum), "4000 100000");
+        self.run("systemctl set-property --runtime beltscan CPUQuota=8%");
+        assert_eq!(self.run(&maximum), "1600 20000");
         let before = (self.cpu("nr_throttled"), self.cpu("throttled_usec"));
         wait_until("it is throttled", || {
             self.cpu("nr_throttled") > before.0 + 10 && self.cpu("throttled_usec") > before.1
