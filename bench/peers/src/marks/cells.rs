@@ -23,19 +23,18 @@ const CELLS: &[(&str, &[f32])] = &[
     ("module", &[1.5]),
     ("defocus", &[1.5, 2.0, 2.5]),
     ("shutter", &[5.0, 15.0, 30.0, -30.0]),
+    ("shutter-8px", &[5.0, 15.0, 30.0, -30.0]),
 ];
 
 /// What the numbers behind the names are.
 const LEVELS: &str = "motion, defocus, module in px, glare and damage in % of the code, contrast in grey levels, \
-     shutter in ms of readout";
+     shutter in ms of readout, with motion of 2 px or 8";
 
 /// What a rolling shutter sees: a frame of so many rows, and a belt so fast, px/s, by
 /// which a code has come that far in the readout. With 30 ms it is 105 px over the
 /// frame, a skew of 7.5 degrees. A negative readout is a belt that runs the other way.
 const ROWS: f32 = 800.0;
 const BELT_PX_S: f32 = 3500.0;
-/// Exposure of a row, s: two pixels of blur at that speed.
-const EXPOSED_S: f32 = 2.0 / BELT_PX_S;
 
 /// What one reader made of a cell.
 #[derive(Default)]
@@ -113,11 +112,11 @@ fn how(fault: &str, level: f32, seed: u64) -> Degradation {
             defocus_px: level,
             ..start
         },
-        "shutter" => {
+        "shutter" | "shutter-8px" => {
             let per_row = level * 1e-3 * BELT_PX_S / ROWS;
             let (sin, cos) = start.blur_deg.to_radians().sin_cos();
             Degradation {
-                blur_px: EXPOSED_S * BELT_PX_S,
+                blur_px: if fault == "shutter" { 2.0 } else { 8.0 },
                 per_row: Point::new(cos, sin) * per_row,
                 ..start
             }
