@@ -75,6 +75,38 @@ fn moved_codes_are_read() {
 }
 
 #[test]
+fn modules_hardly_larger_than_a_pixel_and_codes_far_out_of_focus_are_read() {
+    // Of 200 specimens each 200 and 174 were read.
+    const COUNT: u64 = 12;
+    const LEAST: usize = 9;
+    let mut reader = Reader::new(ReaderOptions::default());
+    let mut reads = Reads::default();
+    for (module_px, defocus_px) in [(1.25, 0.0), (4.0, 3.0)] {
+        let mut right = 0;
+        for seed in 0..COUNT {
+            let mut random = fastrand::Rng::with_seed(seed + 1000);
+            let specimen = print(seed).specimen(&Degradation {
+                seed,
+                module_px,
+                defocus_px,
+                turn_deg: 360.0 * random.f32(),
+                perspective: 0.05 * random.f32(),
+                ..Degradation::default()
+            });
+            reader.read(luma(&specimen), &[], &mut reads);
+            for code in reads.codes.iter() {
+                assert_eq!(code.content.text, specimen.text, "a false read");
+                right += 1;
+            }
+        }
+        assert!(
+            right >= LEAST,
+            "{right} of {COUNT}, module {module_px} defocus {defocus_px}"
+        );
+    }
+}
+
+#[test]
 fn a_known_motion_needs_no_measuring() {
     let specimen = specimen(3, 4.0, 14.0);
     let hint = |motion| Hint {

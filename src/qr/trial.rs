@@ -1,7 +1,7 @@
 //! One try at a symbol whose grid is supposed: sample, judge, decode.
 
 use super::budget::Budget;
-use super::grid::{Fit, Freedom, Grid, Locator, Samples, Settler, Statistics, refine};
+use super::grid::{Equaliser, Fit, Freedom, Grid, Locator, Samples, Settler, Statistics, refine};
 use super::{Code, Decoder, Modules, ReaderOptions, Reads, Reason, Unread, quality};
 use crate::geometry::Quad;
 use crate::optics::Sampler;
@@ -62,6 +62,7 @@ pub struct Trial {
     modules: Modules,
     decoder: Decoder,
     settler: Settler,
+    equaliser: Equaliser,
     /// Symbols of this frame that were located and not read, at most [`MOST_UNREAD`].
     unread: Vec<Grid>,
     /// Probability of a false read so far in this frame …
@@ -198,6 +199,25 @@ impl Trial {
     /// The symbols of this frame that were located and sampled but not read.
     pub fn unread(&self) -> &[Grid] {
         &self.unread
+    }
+
+    /// Reads a symbol that was located, but in which light of each module falls on
+    /// its neighbours.
+    pub fn read_untangled(
+        &mut self,
+        grid: &Grid,
+        sampler: &Sampler<'_>,
+        options: &ReaderOptions,
+        budget: &mut Budget,
+        reads: &mut Reads,
+    ) -> bool {
+        budget.spend(UNITS_PER_MODULE * grid.side * grid.side);
+        self.samples.take(sampler, grid);
+        let statistics = self.samples.confidences(WIDE, &mut self.modules);
+        let vouched = |_: &Modules, _: &Code, _: f64| true;
+        self.equaliser
+            .untangle(&self.samples, &mut self.modules, budget)
+            && self.decode(grid, statistics, options, reads, vouched, 1.0)
     }
 
     /// Reads a symbol that was located, but whose modules are no plain squares of

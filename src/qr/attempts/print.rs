@@ -1,14 +1,16 @@
 //! Symbols that were located, but whose modules are no plain squares of one dark
-//! and one light: dots on a picture, data in another colour than the alignment
-//! patterns.
+//! and one light: so small or blurred that light of each falls on its neighbours,
+//! dots on a picture, data in another colour than the alignment patterns.
 
 use super::{Job, Kind, Proposal};
 use crate::qr::Reads;
+use crate::qr::grid::untangling;
 use crate::qr::trial::UNITS_PER_MODULE;
 
-/// Share of such attempts that read something, at first.
-const PROMISE: f32 = 0.05;
-/// How many times a symbol is sampled and decoded.
+/// Share of such attempts that read something, at first: 8 of 31 in three
+/// collections of photographs.
+const PROMISE: f32 = 0.25;
+/// How many times a symbol is sampled and decoded as odd print.
 const WAYS: usize = 2;
 
 /// Reads odd print.
@@ -22,7 +24,7 @@ impl Kind for Print {
                 index,
                 centre: grid.corners().centre(),
                 promise: PROMISE,
-                cost: WAYS * UNITS_PER_MODULE * grid.side * grid.side,
+                cost: untangling(grid.side) + WAYS * UNITS_PER_MODULE * grid.side * grid.side,
             });
         }
     }
@@ -37,8 +39,17 @@ impl Kind for Print {
         let Some(sampler) = job.scene.sweep.sampler(job.scene.luma, grid.module) else {
             return false;
         };
-        job.budget.spend(proposal.cost);
+        let options = job.scene.options;
+        let Job { trial, reads, .. } = job;
+        if trial.read_untangled(&grid, &sampler, options, job.budget, reads) {
+            return true;
+        }
+        if job.budget.is_spent() {
+            return false;
+        }
+        job.budget
+            .spend(WAYS * UNITS_PER_MODULE * grid.side * grid.side);
         job.trial
-            .read_odd_print(&grid, &sampler, job.scene.options, job.reads)
+            .read_odd_print(&grid, &sampler, options, job.reads)
     }
 }

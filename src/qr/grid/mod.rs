@@ -7,6 +7,7 @@
 mod alignment;
 mod bow;
 mod corner;
+mod equaliser;
 mod fit;
 mod locate;
 mod mesh;
@@ -17,6 +18,7 @@ mod strip;
 mod timing;
 
 pub use corner::{Corner, Timing};
+pub use equaliser::{Equaliser, untangling};
 pub use fit::Fit;
 pub use locate::{Grid, Locator};
 pub use mesh::Mesh;

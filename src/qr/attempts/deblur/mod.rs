@@ -63,7 +63,7 @@ const RISE: f32 = 4.0;
 /// Standard deviations of a defocus, in pixels, and noise for their inverse. The
 /// first gives back what one of 2 to 2.5 pixels took from modules of 4, the second
 /// is for smaller modules.
-const DEFOCUS: [(f32, f32); 2] = [(2.3, 0.003), (1.5, 0.003)];
+const DEFOCUS: [(f32, f32); 3] = [(2.3, 0.003), (1.5, 0.003), (3.0, 0.003)];
 /// A motion that lies further off the rows than this, as a tangent, is measured
 /// again along itself.
 const ASKEW: f32 = 0.08;
@@ -409,6 +409,7 @@ impl Deblur {
         };
         let options = job.scene.options;
         self.reads.clear();
+        let unread_before = job.trial.unread().len();
         self.sweep.start(luma, job.budget);
         self.sweep.pass(
             luma,
@@ -418,6 +419,18 @@ impl Deblur {
             job.budget,
             &mut self.reads,
         );
+        // What is left of the blur.
+        for at in unread_before..job.trial.unread().len() {
+            let grid = job.trial.unread()[at];
+            if job.budget.is_spent() {
+                break;
+            }
+            if let Some(sampler) = self.sweep.sampler(luma, grid.module) {
+                let reads = &mut self.reads;
+                job.trial
+                    .read_untangled(&grid, &sampler, options, job.budget, reads);
+            }
+        }
         let (done, told) = (&self.reads.work, &mut job.reads.work);
         told.timed += done.timed;
         told.sampled += done.sampled;
