@@ -1,7 +1,9 @@
 //! One try at a symbol whose grid is supposed: sample, judge, decode.
 
 use super::budget::Budget;
-use super::grid::{Equaliser, Fit, Freedom, Grid, Locator, Samples, Settler, Statistics, refine};
+use super::grid::{
+    Bender, Equaliser, Fit, Freedom, Grid, Locator, Samples, Settler, Statistics, refine,
+};
 use super::{Code, Decoder, Modules, ReaderOptions, Reads, Reason, Unread, quality};
 use crate::geometry::Quad;
 use crate::optics::Sampler;
@@ -55,6 +57,16 @@ pub struct Supposed {
     pub hidden: Option<usize>,
 }
 
+/// How a grid is bent before it is tried again.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Bending {
+    None,
+    /// As a whole: see [`Bender`].
+    Whole,
+    /// Part by part: see [`refine`].
+    Parts,
+}
+
 /// Tries grids, in memory that it keeps.
 #[derive(Default)]
 pub struct Trial {
@@ -62,6 +74,7 @@ pub struct Trial {
     modules: Modules,
     decoder: Decoder,
     settler: Settler,
+    bender: Bender,
     equaliser: Equaliser,
     /// Symbols of this frame that were located and not read, at most [`MOST_UNREAD`].
     unread: Vec<Grid>,
@@ -106,15 +119,22 @@ impl Trial {
                 continue;
             };
             let mut statistics = Statistics::default();
-            for bent in [false, true] {
-                if bent {
+            for bending in [Bending::None, Bending::Whole, Bending::Parts] {
+                if bending != Bending::None {
                     if grid.timing < BENDING
                         || budget.is_spent()
                         || !Fit::of(&self.modules).is_near()
                     {
                         break;
                     }
-                    if !refine(&mut grid, sampler, &self.samples, budget) {
+                    let Self {
+                        bender, samples, ..
+                    } = self;
+                    let bent = match bending {
+                        Bending::Whole => bender.bend(&mut grid, sampler, samples, budget),
+                        _ => refine(&mut grid, sampler, samples, budget),
+                    };
+                    if !bent {
                         break;
                     }
                 }

@@ -9,6 +9,7 @@
 
 use qrcode::{EcLevel, QrCode};
 
+use super::cylinder::Cylinder;
 use super::mix::mix;
 use crate::geometry::{Homography, Point, Quad};
 
@@ -48,6 +49,10 @@ pub struct Degradation {
     /// How far the code moves while one row is read out, px: a rolling shutter skews
     /// what moves along the rows and stretches what moves across them.
     pub per_row: Point,
+    /// Angle of a cylinder that the code takes, degrees: a label on a bottle. Its axis,
+    /// the slant of the view and the camera's distance are drawn by the seed, and
+    /// `perspective` is what comes of these. 0: flat. Stills only.
+    pub bend_deg: f32,
 }
 
 /// How a code lies otherwise from frame to frame of a track.
@@ -76,6 +81,7 @@ impl Default for Degradation {
             glare: 0.0,
             damage: 0.0,
             per_row: Point::default(),
+            bend_deg: 0.0,
         }
     }
 }
@@ -102,13 +108,23 @@ pub struct Specimen {
     pub saturated: Vec<bool>,
     /// The way during the exposure, px.
     pub motion: Point,
+    cylinder: Option<Cylinder>,
 }
 
 impl Specimen {
+    /// From a place of the symbol, 0 to 1 each way, to the picture.
+    pub fn map(&self) -> Option<impl Fn(f64, f64) -> Point + '_> {
+        let flat = Homography::from_unit_square(&self.corners)?;
+        Some(move |u, v| match &self.cylinder {
+            Some(cylinder) => cylinder.project(u, v),
+            None => flat.map(u, v),
+        })
+    }
+
     /// Where the centre of the module in column `x`, row `y` lies in the picture.
     pub fn module_centre(&self, x: usize, y: usize) -> Option<Point> {
         let at = |n: usize| (n as f64 + 0.5) / self.side as f64;
-        Some(Homography::from_unit_square(&self.corners)?.map(at(x), at(y)))
+        Some(self.map()?(at(x), at(y)))
     }
 }
 
@@ -204,6 +220,12 @@ impl Print {
             .collect()
     }
 
+    fn cylinder(&self, how: &Degradation) -> Option<Cylinder> {
+        let bend = f64::from(how.bend_deg).to_radians();
+        let scale = self.side as f64 * f64::from(how.module_px);
+        (bend > 0.0).then(|| Cylinder::new(bend, scale, how.turn_deg, how.seed))
+    }
+
     /// Corners in a picture with room around, and that picture's size.
     fn place(&self, how: &Degradation) -> (Quad, usize, usize) {
         let mut random = fastrand::Rng::with_seed(mix(how.seed, 1));
@@ -216,6 +238,13 @@ impl Print {
                 Point::new(x * cos - y * sin, x * sin + y * cos)
             },
         ));
+        let quad = match self.cylinder(how) {
+            Some(cylinder) => Quad(
+                [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]
+                    .map(|(u, v)| cylinder.project(u, v)),
+            ),
+            None => quad,
+        };
         // A row is seen where the code has come to when it is read out.
         let quad = Quad(quad.0.map(|corner| {
             let row = corner.y / (1.0 - how.per_row.y);
@@ -225,7 +254,9 @@ impl Print {
         // Paper, surface, blur, and what lies between two pixels.
         let room = (PAPER + AROUND) as f32 * how.module_px * 1.5
             + how.blur_px / 2.0
-            + 3.0 * how.defocus_px;
+            + 3.0 * how.defocus_px
+            // Sides of bent labels are bows.
+            + half * how.bend_deg.to_radians() / 4.0;
         let by = Point::new(room - left + random.f32(), room - top + random.f32());
         let size = |low: f32, high: f32| (high - low + 2.0 * room + 1.0).ceil() as usize;
         (quad.shifted(by), size(left, right), size(top, bottom))
@@ -241,12 +272,25 @@ impl Print {
     ) -> Specimen {
         let side = self.side as f64;
         let to_code = Homography::from_unit_square(&corners).and_then(|map| map.inverse());
+        let cylinder = self.cylinder(how).map(|cylinder| {
+            let by = corners.0[0] - cylinder.project(0.0, 0.0);
+            cylinder.shifted(by)
+        });
+        let place = |x: f64, y: f64| match (&cylinder, &to_code) {
+            (Some(cylinder), _) => cylinder.seen(x, y),
+            (None, Some(map)) => {
+                let at = map.map(x, y);
+                Some((f64::from(at.x), f64::from(at.y)))
+            }
+            (None, None) => None,
+        };
         let damage = Damage::new(self.side, how);
         let (paper, ink) = (128.0 + how.contrast / 2.0, 128.0 - how.contrast / 2.0);
         let level = |x: f64, y: f64| -> f32 {
-            let Some(map) = &to_code else { return 128.0 };
-            let at = map.map(x, y);
-            let (u, v) = (f64::from(at.x) * side, f64::from(at.y) * side);
+            let Some((u, v)) = place(x, y) else {
+                return 128.0;
+            };
+            let (u, v) = (u * side, v * side);
             let inside = |low: f64, high: f64| u >= low && u < high && v >= low && v < high;
             if inside(0.0, side) {
                 if let Some(stain) = damage.at(u as f32, v as f32) {
@@ -290,6 +334,7 @@ impl Print {
             modules: self.modules.clone(),
             saturated,
             motion,
+            cylinder,
         }
     }
 }

@@ -11,6 +11,7 @@
 //! camera, the load generator of tests and benchmarks, and the camera of
 //! `beltscan demo`.
 
+mod cylinder;
 pub mod degrade;
 mod face;
 mod mix;

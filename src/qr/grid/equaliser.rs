@@ -9,6 +9,7 @@
 //! either light or dark, which is what makes it possible at all.
 
 use super::Samples;
+use super::solve::solve;
 use crate::qr::Modules;
 use crate::qr::budget::Budget;
 use crate::qr::decode::{Layout, ModuleKind};
@@ -205,31 +206,6 @@ impl Equaliser {
     }
 }
 
-/// The solution of symmetric, positive equations, of which the lower half is given.
-fn solve(mut m: [[f32; UNKNOWNS]; UNKNOWNS], mut v: [f32; UNKNOWNS]) -> Option<[f32; UNKNOWNS]> {
-    for i in 0..UNKNOWNS {
-        for j in 0..=i {
-            let sum: f32 = (0..j).map(|k| m[i][k] * m[j][k]).sum();
-            let value = m[i][j] - sum;
-            if i == j {
-                if value.is_nan() || value <= 1e-6 {
-                    return None;
-                }
-                m[i][i] = value.sqrt();
-            } else {
-                m[i][j] = value / m[j][j];
-            }
-        }
-        let sum: f32 = (0..i).map(|k| m[i][k] * v[k]).sum();
-        v[i] = (v[i] - sum) / m[i][i];
-    }
-    for i in (0..UNKNOWNS).rev() {
-        let sum: f32 = (i + 1..UNKNOWNS).map(|k| m[k][i] * v[k]).sum();
-        v[i] = (v[i] - sum) / m[i][i];
-    }
-    Some(v)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{Grid, Mesh};
@@ -300,7 +276,7 @@ mod tests {
     fn light_that_falls_on_neighbours_is_told_apart() {
         let code = code();
         let gaussian: Vec<(i32, i32, f32)> = (-2i32..=2)
-            .flat_map(|y| (-2i32..=2).map(move |x| (x, y, (-0.9 * (x * x + y * y) as f32).exp())))
+            .flat_map(|y| (-2i32..=2).map(move |x| (x, y, (-1.05 * (x * x + y * y) as f32).exp())))
             .collect();
         let [before, after] = wrong(&code, &gaussian);
         assert!(before > 20 && after == 0, "focus: {before}, {after}");

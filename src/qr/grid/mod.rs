@@ -5,6 +5,7 @@
 //! takes the grey value of each module and makes confidences of them.
 
 mod alignment;
+mod bend;
 mod bow;
 mod corner;
 mod equaliser;
@@ -14,9 +15,11 @@ mod mesh;
 mod refine;
 mod sample;
 mod settle;
+mod solve;
 mod strip;
 mod timing;
 
+pub use bend::Bender;
 pub use corner::{Corner, Timing};
 pub use equaliser::{Equaliser, untangling};
 pub use fit::Fit;

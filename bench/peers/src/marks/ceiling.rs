@@ -8,7 +8,6 @@
 //! finding, fitting and deciding add.
 
 use beltscan::camera::belt::degrade::Specimen;
-use beltscan::geometry::Homography;
 use beltscan::qr::decode::{Blocks, Layout, formats, version_of};
 use beltscan::qr::{EcLevel, Modules};
 
@@ -44,11 +43,10 @@ impl<'a> Grid<'a> {
             side,
             width,
             height,
-            ref corners,
             ref saturated,
             ..
         } = *self.truth;
-        let Some(map) = Homography::from_unit_square(corners) else {
+        let Some(map) = self.truth.map() else {
             return vec![None; side * side];
         };
         let place = |n: usize| 0.5 + INNER * ((n as f64 + 0.5) / PLACES as f64 - 0.5);
@@ -58,7 +56,7 @@ impl<'a> Grid<'a> {
                 let (mut sum, mut lit) = (0.0, 0);
                 for i in 0..PLACES * PLACES {
                     let (u, v) = (column + place(i % PLACES), row + place(i / PLACES));
-                    let at = map.map(u / side as f64, v / side as f64);
+                    let at = map(u / side as f64, v / side as f64);
                     let x = (at.x.max(0.0) as usize).min(width - 1);
                     let y = (at.y.max(0.0) as usize).min(height - 1);
                     if saturated[y * width + x] {

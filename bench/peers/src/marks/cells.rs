@@ -22,12 +22,14 @@ const CELLS: &[(&str, &[f32])] = &[
     ("contrast", &[10.0]),
     ("module", &[1.5, 1.25, 1.1]),
     ("defocus", &[1.5, 2.0, 2.5, 3.0]),
+    ("curved", &[30.0, 60.0, 90.0, 120.0]),
     ("shutter", &[5.0, 15.0, 30.0, -30.0]),
     ("shutter-8px", &[5.0, 15.0, 30.0, -30.0]),
 ];
 
 /// What the numbers behind the names are.
 const LEVELS: &str = "motion, defocus, module in px, glare and damage in % of the code, contrast in grey levels, \
+     curved in degrees of a cylinder, \
      shutter in ms of readout, with motion of 2 px or 8";
 
 /// What a rolling shutter sees: a frame of so many rows, and a belt so fast, px/s, by
@@ -110,6 +112,10 @@ fn how(fault: &str, level: f32, seed: u64) -> Degradation {
         },
         "defocus" => Degradation {
             defocus_px: level,
+            ..start
+        },
+        "curved" => Degradation {
+            bend_deg: level,
             ..start
         },
         "shutter" | "shutter-8px" => {
