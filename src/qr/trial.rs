@@ -121,10 +121,12 @@ impl Trial {
             let mut statistics = Statistics::default();
             for bending in [Bending::None, Bending::Whole, Bending::Parts] {
                 if bending != Bending::None {
-                    if grid.timing < BENDING
-                        || budget.is_spent()
-                        || !Fit::of(&self.modules).is_near()
-                    {
+                    let fit = Fit::of(&self.modules);
+                    let worth = match bending {
+                        Bending::Whole => fit.may_be_bent(),
+                        _ => grid.timing >= BENDING && fit.is_near(),
+                    };
+                    if budget.is_spent() || !worth {
                         break;
                     }
                     let Self {

@@ -14,6 +14,8 @@ use crate::qr::decode::{Layout, ModuleKind};
 /// were bent and then read, in three collections of photographs, none had less
 /// than 0.7 before; those in pictures without a code had 0.34 at most.
 const LEAST: f32 = 0.5;
+/// The same where the label may be bent.
+const BENT: f32 = 0.35;
 /// Least agreement of the fixed patterns of a grid that lies exactly.
 const EXACT: f32 = 0.9;
 /// Least distinctness, in each window of it. Of grids that bending helped in the
@@ -72,6 +74,11 @@ impl Fit {
             agreement: agreement as f32 / sure.max(1) as f32,
             distinct: least as f32 / (full * (WINDOW * WINDOW) as f32),
         }
+    }
+
+    /// May there be one on a bent label, which a flat grid leaves?
+    pub fn may_be_bent(&self) -> bool {
+        self.fixed > BENT
     }
 
     /// Is there a symbol under the grid, or nearly so?
