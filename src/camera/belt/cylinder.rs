@@ -125,7 +125,7 @@ mod tests {
                 let at = cylinder.project(u, v);
                 let (x, y) = (f64::from(at.x), f64::from(at.y));
                 let (found_u, found_v) = cylinder.seen(x, y).expect("on it");
-                let off = (found_u - u).hypot(found_v - v);
+                let off = ((found_u - u).powi(2) + (found_v - v).powi(2)).sqrt();
                 assert!(off < 1e-4, "seed {seed}: {u} {v}, {found_u} {found_v}");
             }
             let middle = cylinder.project(0.5, 0.5);
