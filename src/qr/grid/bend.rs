@@ -34,6 +34,8 @@ const MOST_STEP: f32 = 0.6;
 const DATA_WEIGHT: f32 = 0.6;
 /// How much terms are held back, by their degree, in modules looked at.
 const HELD_BACK: [f32; 4] = [0.1, 0.1, 0.5, 3.0];
+/// Modules between two looks at the clock.
+const LOOKS: usize = 200;
 /// Looking at a module, in units of work.
 const UNITS_PER_PROBE: usize = 200;
 
@@ -78,7 +80,7 @@ impl Bender {
         samples: &Samples,
         budget: &mut Budget,
     ) -> bool {
-        if self.choose(grid, samples).is_none() {
+        if self.choose(grid, samples, budget).is_none() {
             return false;
         }
         let mut shifts = [0.0f32; UNKNOWNS];
@@ -91,7 +93,12 @@ impl Bender {
                     return false;
                 }
                 let near = self.probes.iter().filter(|probe| probe.u + probe.v < reach);
-                let Some(most) = step(near, sampler, grid.inverted, count, &mut shifts) else {
+                let look = Look {
+                    sampler,
+                    inverted: grid.inverted,
+                    budget,
+                };
+                let Some(most) = step(near, &look, count, &mut shifts) else {
                     return false;
                 };
                 if most < 0.03 {
@@ -117,8 +124,8 @@ impl Bender {
         true
     }
 
-    /// Chooses the modules to look at.
-    fn choose(&mut self, grid: &Grid, samples: &Samples) -> Option<()> {
+    /// Chooses the modules to look at; `None` where there is no time or no symbol.
+    fn choose(&mut self, grid: &Grid, samples: &Samples, budget: &Budget) -> Option<()> {
         let layout = Layout::of(version_of(grid.side)?)?;
         let side = grid.side;
         let every = (side * side / LOOKED_AT).max(1);
@@ -131,6 +138,9 @@ impl Bender {
             };
             if sign == 0.0 && !index.is_multiple_of(every) {
                 continue;
+            }
+            if self.probes.len().is_multiple_of(LOOKS) && budget.is_spent() {
+                return None;
             }
             let (column, row) = (index % side, index / side);
             let (x, y) = (column as f32 + 0.5, row as f32 + 0.5);
@@ -157,24 +167,33 @@ fn shift(shifts: &[f32; UNKNOWNS], terms: &[f32; TERMS]) -> Point {
     Point::new(sum(&shifts[..TERMS]), sum(&shifts[TERMS..]))
 }
 
+/// Where modules are looked at, and for how long.
+struct Look<'a> {
+    sampler: &'a Sampler<'a>,
+    inverted: bool,
+    budget: &'a Budget,
+}
+
 /// One step towards the best fit to `probes` by the first `count` terms. By how much
-/// it moved any of them, in modules.
+/// it moved any of them, in modules; `None` where there is no fit or no time.
 fn step<'a>(
     probes: impl Iterator<Item = &'a Probe> + Clone,
-    sampler: &Sampler<'_>,
-    inverted: bool,
+    look: &Look<'_>,
     count: usize,
     shifts: &mut [f32; UNKNOWNS],
 ) -> Option<f32> {
     let mut squares = [[0.0f32; UNKNOWNS]; UNKNOWNS];
     let mut sums = [0.0f32; UNKNOWNS];
-    for probe in probes.clone() {
+    for (nth, probe) in probes.clone().enumerate() {
+        if nth.is_multiple_of(LOOKS) && look.budget.is_spent() {
+            return None;
+        }
         let terms = terms(probe.u, probe.v);
         let by = shift(shifts, &terms);
         let at = probe.at + probe.right * by.x + probe.down * by.y;
         let dark = |at: Point| {
-            let grey = sampler.at(at.x, at.y);
-            let grey = if inverted { 255.0 - grey } else { grey };
+            let grey = look.sampler.at(at.x, at.y);
+            let grey = if look.inverted { 255.0 - grey } else { grey };
             ((probe.middle - grey) * probe.scale).clamp(-1.0, 1.0)
         };
         let here = dark(at);

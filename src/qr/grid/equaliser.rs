@@ -31,8 +31,10 @@ const RIDGE: f32 = 4.0;
 /// What a module costs in a fit, and each time it is found again, in units of work.
 const UNITS_PER_FIT: usize = 100;
 const UNITS_PER_LOOK: usize = 12;
-/// Rows between two looks at the clock.
+/// Rows between two looks at the clock …
 const ROWS: usize = 8;
+/// … and modules of a fit.
+const FITS: usize = 200;
 
 /// What untangling a symbol of `side` modules costs, in units of work.
 pub fn untangling(side: usize) -> usize {
@@ -74,6 +76,9 @@ impl Equaliser {
         self.is.resize(stride * stride, -1.0);
         for (at, kind) in layout.kinds().iter().enumerate() {
             let (x, y) = (at % side, at / side);
+            if at.is_multiple_of(ROWS * side) && budget.is_spent() {
+                return false;
+            }
             let (middle, half) = samples.local(x, y);
             let seen = ((middle - samples.grey()[at]) / half.max(1.0)).clamp(-3.0, 3.0);
             let known = match kind {
@@ -87,7 +92,7 @@ impl Equaliser {
         }
         let mut taps = [0.0; TAPS];
         for _ in 0..ROUNDS {
-            let Some(weights) = self.fit(side) else {
+            let Some(weights) = self.fit(side, budget) else {
                 return false;
             };
             taps.copy_from_slice(&weights[..TAPS]);
@@ -120,14 +125,19 @@ impl Equaliser {
         true
     }
 
-    /// The weights that explain the values best by what the modules are now.
-    fn fit(&self, side: usize) -> Option<[f32; UNKNOWNS]> {
+    /// The weights that explain the values best by what the modules are now; `None`
+    /// where there are none or no time.
+    fn fit(&self, side: usize, budget: &Budget) -> Option<[f32; UNKNOWNS]> {
         let stride = side + 2 * REACH;
         let mut squares = [[0.0f32; UNKNOWNS]; UNKNOWNS];
         let mut sums = [0.0f32; UNKNOWNS];
         let every = (side * side / FITTED).max(1);
-        for (at, &seen) in self.seen.iter().enumerate().step_by(every) {
+        let fitted = self.seen.iter().enumerate().step_by(every);
+        for (count, (at, &seen)) in fitted.enumerate() {
             let (x, y) = (at % side, at / side);
+            if count.is_multiple_of(FITS) && budget.is_spent() {
+                return None;
+            }
             let mut row = [1.0f32; UNKNOWNS];
             for (dy, part) in row[..TAPS].chunks_exact_mut(2 * REACH + 1).enumerate() {
                 let from = (y + dy) * stride + x;
