@@ -1,6 +1,6 @@
 //! A belt whose frames go into the guest's camera. It knows what passes on it.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,9 +17,14 @@ use crate::wait_until;
 /// Size of the frames. Small: the machine is emulated.
 pub const WIDTH: u32 = 320;
 pub const HEIGHT: u32 = 240;
-/// Frames a second that are sent. An item is in view for some 25 of them, and two
-/// must be read: a machine that reads every tenth is fast enough.
+/// Frames a second that are sent at most. An item is in view for some 25 of them,
+/// and two must be read: a machine that reads every tenth is fast enough.
 const RATE: f32 = 8.0;
+/// A frame waits for so many times what the guest took to pass on the one before: it
+/// has to look at it as well.
+const EASE: u32 = 4;
+/// The longest between two frames that are passed on in no time.
+const SLOWEST: Duration = Duration::from_millis(500);
 /// Rows of two items, one above the other, of one session of the camera.
 const ROWS: usize = 400;
 
@@ -134,6 +139,29 @@ fn camera(session: u32) -> BeltCamera {
     belt.open().expect("its camera")
 }
 
+/// Gives a frame to the guest and waits until it has passed it on: frames that are
+/// under way together come in bursts, and no camera has those.
+fn pass_on(
+    port: u16,
+    guest: &mut Option<TcpStream>,
+    head: &str,
+    frame: &[u8],
+) -> std::io::Result<()> {
+    let stream = match guest {
+        Some(stream) => stream,
+        None => {
+            let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+            let patience = Some(Duration::from_secs(60));
+            stream.set_read_timeout(patience)?;
+            stream.set_write_timeout(patience)?;
+            stream.write_all(head.as_bytes())?;
+            guest.insert(stream)
+        }
+    };
+    stream.write_all(frame)?;
+    stream.read_exact(&mut [0])
+}
+
 impl Running {
     /// Starts a belt of its own texts, and waits until its first frame is under way.
     pub fn start(port: u16, session: u32, format: Format) -> Running {
@@ -146,15 +174,12 @@ impl Running {
         let (position, told) = (Arc::clone(&now), Arc::clone(&stop));
         let seen = truth.clone();
         let thread = std::thread::spawn(move || {
-            let mut stream =
-                TcpStream::connect(("127.0.0.1", port)).expect("the guest takes frames");
             let head = format!("{} {WIDTH} {HEIGHT} {}\n", format.fourcc(), format.bytes());
-            stream
-                .write_all(head.as_bytes())
-                .expect("the guest takes frames");
             let pool = Pool::new(1, (WIDTH * HEIGHT) as usize);
             let mut bytes = Vec::new();
-            let mut due = Instant::now();
+            let mut guest = None;
+            let period = Duration::from_secs_f32(1.0 / RATE);
+            let mut pace = period;
             loop {
                 let grab = camera.grab(&pool, Duration::from_secs(1)).expect("a frame");
                 let Grab::Frame(frame) = grab else {
@@ -163,16 +188,28 @@ impl Running {
                 let at = frame.stamp.mono_ns;
                 format.write(&frame, &mut bytes);
                 drop(frame);
-                // A machine whose power was cut takes no more.
-                if stream.write_all(&bytes).is_err() {
-                    return;
-                }
+                let sent = loop {
+                    let sent = Instant::now();
+                    if pass_on(port, &mut guest, &head, &bytes).is_ok() {
+                        break sent;
+                    }
+                    // A machine whose power was cut takes no more; one that could not
+                    // set the format yet, or has lost the connection, is tried again.
+                    guest = None;
+                    if told.load(Ordering::Acquire) {
+                        return;
+                    }
+                    std::thread::sleep(period);
+                };
                 position.store(at, Ordering::Release);
                 if told.load(Ordering::Acquire) && is_empty(&seen, at) {
                     return;
                 }
-                due += Duration::from_secs_f32(1.0 / RATE);
-                std::thread::sleep(due.saturating_duration_since(Instant::now()));
+                // Slower at once where the guest is short of time, faster by and by: a
+                // belt does not jerk.
+                let wanted = (sent.elapsed() * EASE).clamp(period, SLOWEST);
+                pace = wanted.max(pace - pace / 16).max(period);
+                std::thread::sleep((sent + pace).saturating_duration_since(Instant::now()));
             }
         });
         Running {

@@ -4,6 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use crate::wait_until;
 
@@ -95,9 +96,13 @@ impl Machine {
         });
     }
 
-    /// Runs a script as root; `None` if the machine cannot be reached.
+    /// Runs a script as root; `None` if the machine cannot be reached. A connection
+    /// that the guest has lost without a word gives nothing either.
     pub fn ask(&self, script: &str) -> Option<Answer> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.control)).ok()?;
+        let patience = Some(Duration::from_secs(300));
+        stream.set_read_timeout(patience).ok()?;
+        stream.set_write_timeout(patience).ok()?;
         stream.write_all(script.as_bytes()).ok()?;
         stream.shutdown(Shutdown::Write).ok()?;
         let mut bytes = Vec::new();
