@@ -44,7 +44,10 @@ fn a_warm_reader_allocates_nothing() {
     for pixels in &mut frames {
         fill(&mut random, pixels, width);
     }
-    let mut reader = Reader::new(ReaderOptions::default());
+    let mut reader = Reader::new(ReaderOptions {
+        still: true,
+        ..ReaderOptions::default()
+    });
     let mut reads = Reads::default();
     for round in 0..2 {
         let before = allocations();

@@ -1,11 +1,11 @@
 //! What light did to the picture, measured and undone.
 //!
 //! Plain picture operations over a luma plane: the [`Pyramid`] of halved
-//! pictures and the local [`Threshold`] between light and dark; motion blur as a
-//! [`BlurMeter`] tells it and an [`Inverse`] takes it out of a [`Turned`] part of
-//! the picture; defocus, which a [`Refocus`] takes out; [`Register`] that finds a
-//! picture again in the next one, and the [`Canvas`] that adds them up. Nothing
-//! here knows what a code is.
+//! pictures and the local [`Threshold`] between light and dark; what stands [`Still`]
+//! from frame to frame; motion blur as a [`BlurMeter`] tells it and an [`Inverse`]
+//! takes it out of a [`Turned`] part of the picture; defocus, which a [`Refocus`]
+//! takes out; [`Register`] that finds a picture again in the next one, and the
+//! [`Canvas`] that adds them up. Nothing here knows what a code is.
 
 mod blur;
 mod canvas;
@@ -14,6 +14,7 @@ mod defocus;
 mod pyramid;
 mod register;
 mod sampler;
+mod still;
 mod threshold;
 mod turned;
 
@@ -24,6 +25,7 @@ pub use defocus::{Refocus, smoothness};
 pub use pyramid::Pyramid;
 pub use register::{Found, Register};
 pub use sampler::Sampler;
+pub use still::{COMPARED, Still};
 pub use threshold::{TILE, Threshold, Window};
 pub use turned::Turned;
 

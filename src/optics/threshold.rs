@@ -11,6 +11,8 @@
 //! The extremes are those of the next coarser level, whose pixels are means of
 //! four: half the noise for a quarter of the work.
 
+use std::ops::Range;
+
 use crate::frame::Luma;
 
 /// Side of a tile in pixels of the level that is thresholded.
@@ -66,6 +68,14 @@ impl Threshold {
     /// The thresholds of one row of tiles.
     pub fn row(&self, row: usize) -> &[u8] {
         &self.tiles[row * self.columns..][..self.columns]
+    }
+
+    /// Takes all for light in these tiles, as far as there are so many.
+    pub fn blank(&mut self, columns: Range<usize>, rows: Range<usize>) {
+        let columns = columns.start.min(self.columns)..columns.end.min(self.columns);
+        for row in rows.start..rows.end.min(self.rows) {
+            self.tiles[row * self.columns..][columns.clone()].fill(0);
+        }
     }
 
     fn extremes(&mut self, half: Luma<'_>, floor: u8) {

@@ -100,6 +100,7 @@ fn options(plan: &ReadPlan) -> ReaderOptions {
         inverted: plan.inverted,
         mirrored: plan.mirrored,
         micro: plan.micro,
+        still: true,
         max_codes: plan.max_codes,
         deadline: Some(plan.deadline),
         budget: None,

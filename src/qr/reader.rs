@@ -24,6 +24,10 @@ pub struct ReaderOptions {
     pub mirrored: bool,
     /// Read Micro QR codes and rectangular ones (rMQR) too.
     pub micro: bool,
+    /// For frames of one camera in their order: parts of the picture that have not
+    /// changed, and in which nothing was found, are looked at in one frame of ten
+    /// only. Pictures that have nothing to do with each other are read without.
+    pub still: bool,
     /// Most codes in one frame.
     pub max_codes: usize,
     /// Most time for one frame; `None`: until nothing is left to be tried.
@@ -39,6 +43,7 @@ impl Default for ReaderOptions {
             inverted: true,
             mirrored: true,
             micro: true,
+            still: false,
             max_codes: 200,
             deadline: None,
             budget: None,

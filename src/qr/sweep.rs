@@ -7,7 +7,8 @@ use super::grid::Locator;
 use super::trial::Trial;
 use super::{ReaderOptions, Reads};
 use crate::frame::Luma;
-use crate::optics::{Pyramid, Sampler, Threshold, Window};
+use crate::geometry::{Point, Quad};
+use crate::optics::{COMPARED, Pyramid, Sampler, Still, Threshold, Window};
 
 /// One way of looking for finder patterns.
 pub struct Pass {
@@ -17,6 +18,8 @@ pub struct Pass {
     contrast: f32,
     clarity: f32,
     roughness: f32,
+    /// What stands, and held nothing, may be left out.
+    spares: bool,
 }
 
 /// The cheap look first; then, where there are signs of more, one that sees
@@ -32,6 +35,7 @@ pub const PASSES: [Pass; 2] = [
         contrast: 20.0,
         clarity: 0.2,
         roughness: 0.5,
+        spares: true,
     },
     Pass {
         step: 2,
@@ -43,6 +47,7 @@ pub const PASSES: [Pass; 2] = [
         contrast: 8.0,
         clarity: 0.0,
         roughness: 0.65,
+        spares: false,
     },
 ];
 /// For a part of a picture from which blur was taken out: contrast is what it
@@ -57,6 +62,7 @@ pub const DEBLURRED: Pass = Pass {
     contrast: 48.0,
     clarity: 0.1,
     roughness: 0.65,
+    spares: false,
 };
 /// Most triples that are ranked in one frame.
 const MOST_TRIPLES: usize = 8192;
@@ -86,6 +92,9 @@ const SAMPLE_PX: f32 = 3.0;
 pub struct Sweep {
     pyramid: Pyramid,
     threshold: Threshold,
+    still: Still,
+    /// Rows that were crossed when the picture was last looked at as a whole.
+    crossed: u32,
     finders: Finders,
     grouping: Grouping,
     used: Vec<bool>,
@@ -96,6 +105,7 @@ impl Sweep {
     pub fn start(&mut self, luma: Luma<'_>, budget: &mut Budget) {
         self.pyramid.build(luma);
         budget.spend(luma.width() * luma.height());
+        self.still.start(self.pyramid.level(luma, COMPARED));
         self.finders.start(luma.width(), luma.height());
         self.used.clear();
     }
@@ -141,12 +151,17 @@ impl Sweep {
         let work = &self.finders.work;
         let unused = self.used.iter().filter(|used| !*used).count();
         let used = unused < self.used.len();
-        let chance = (work.crossed / CROSSED_PER_CHANCE) as usize;
+        let crossed = match self.still.is_partial() {
+            true => work.crossed.max(self.crossed),
+            false => work.crossed,
+        };
+        let chance = (crossed / CROSSED_PER_CHANCE) as usize;
         unused > chance || !used && work.insistent as usize > chance
     }
 
     /// Looks for finder patterns on all levels.
     fn find(&mut self, luma: Luma<'_>, pass: &Pass, options: &ReaderOptions, budget: &mut Budget) {
+        let spares = pass.spares && options.still && self.pyramid.levels() > COMPARED;
         // The coarsest level only serves to measure the one before.
         let levels = self.pyramid.levels() - 1;
         for level in 0..levels {
@@ -157,6 +172,9 @@ impl Sweep {
             }
             self.threshold
                 .build(picture.width(), picture.height(), half, pass.window);
+            if spares {
+                self.still.blank(level, &mut self.threshold);
+            }
             let look = Look {
                 step: pass.step,
                 inverted: options.inverted,
@@ -168,6 +186,14 @@ impl Sweep {
             };
             self.finders
                 .scan(picture, level, &self.threshold, &look, budget);
+        }
+        if spares && !self.still.is_partial() && !budget.is_spent() {
+            let picture = self.pyramid.level(luma, COMPARED);
+            let found = self.finders.found().iter().map(FinderPattern::corners);
+            let at = |&place: &Point| Quad([place; 4]);
+            let doubtful = self.finders.insistent().iter().map(at);
+            self.still.learn(picture, found.chain(doubtful));
+            self.crossed = self.finders.work.crossed;
         }
     }
 

@@ -1,9 +1,10 @@
-//! Beltscan's own reader, with its default options and no deadline.
+//! Beltscan's own reader, with its default options and no deadline; frames of one
+//! camera it takes as the daemon does.
 
 use beltscan::camera::picture::Picture;
 use beltscan::qr;
 
-use crate::readers::{Read, Reader};
+use crate::readers::{Read, Reader, Wanted};
 
 /// The reader and its memory, kept from picture to picture as the daemon keeps it.
 pub struct Beltscan {
@@ -13,9 +14,12 @@ pub struct Beltscan {
 
 impl Beltscan {
     /// With default options.
-    pub fn new() -> Self {
+    pub fn new(wanted: Wanted) -> Self {
         Self {
-            reader: qr::Reader::new(qr::ReaderOptions::default()),
+            reader: qr::Reader::new(qr::ReaderOptions {
+                still: wanted == Wanted::Frames,
+                ..qr::ReaderOptions::default()
+            }),
             reads: qr::Reads::default(),
         }
     }

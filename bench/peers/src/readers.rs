@@ -40,6 +40,8 @@ pub enum Wanted {
     Qr,
     /// QR, Micro QR and rMQR codes.
     Family,
+    /// QR codes in frames of one camera, in their order.
+    Frames,
 }
 
 /// All readers whose name is in `names`; every one if that is empty. The first
@@ -48,7 +50,7 @@ pub fn all(wanted: Wanted, names: &[String]) -> Vec<Box<dyn Reader>> {
     let all: Vec<Box<dyn Reader>> = vec![
         Box::new(ZxingCpp::new(wanted, false)),
         Box::new(ZxingCpp::new(wanted, true)),
-        Box::new(crate::ours::Beltscan::new()),
+        Box::new(crate::ours::Beltscan::new(wanted)),
         Box::new(Rxing { wanted }),
         Box::new(Zedbar::new()),
         Box::new(Rqrr),
@@ -81,7 +83,7 @@ impl ZxingCpp {
     fn new(wanted: Wanted, lean: bool) -> Self {
         use zxingcpp::BarcodeFormat::{MicroQRCode, QRCode, RMQRCode};
         let formats = match wanted {
-            Wanted::Qr => vec![QRCode],
+            Wanted::Qr | Wanted::Frames => vec![QRCode],
             Wanted::Family => vec![QRCode, MicroQRCode, RMQRCode],
         };
         let reader = zxingcpp::read()
@@ -152,7 +154,7 @@ impl Reader for Rxing {
         use rxing::common::HybridBinarizer;
         use rxing::multi::MultipleBarcodeReader;
         let formats = match self.wanted {
-            Wanted::Qr => vec![QR_CODE],
+            Wanted::Qr | Wanted::Frames => vec![QR_CODE],
             Wanted::Family => vec![QR_CODE, MICRO_QR_CODE, RECTANGULAR_MICRO_QR_CODE],
         };
         let hints = rxing::DecodeHints {

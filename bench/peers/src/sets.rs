@@ -71,7 +71,15 @@ pub struct Set {
 
 enum Source {
     Files(Vec<File>),
-    Drawn { scenes: Vec<Scene>, seed: u64 },
+    Drawn {
+        scenes: Vec<Scene>,
+        seed: u64,
+    },
+    /// Frames of a belt that stands.
+    Standing {
+        scene: Scene,
+        seed: u64,
+    },
 }
 
 struct File {
@@ -106,6 +114,10 @@ impl Set {
                 let (picture, texts) = synthetic::frame(scenes[index], seed + index as u64);
                 Ok((format!("#{index}"), picture, Truth::of(texts)))
             }
+            Source::Standing { scene, seed } => {
+                let picture = synthetic::standing(*scene, *seed, index as u64);
+                Ok((format!("#{index}"), picture, Truth::of(Vec::new())))
+            }
         }
     }
 }
@@ -128,6 +140,20 @@ pub fn drawn() -> Vec<Set> {
     let hd = Scene {
         height: 720,
         ..clean
+    };
+    let belt = Scene {
+        texture: 60.0,
+        noise: 4.0,
+        ..hd
+    };
+    let standing = Set {
+        name: "still-belt-720p".into(),
+        wanted: Wanted::Frames,
+        len: 40,
+        source: Source::Standing {
+            scene: belt,
+            seed: 7_000,
+        },
     };
     vec![
         set(
@@ -155,18 +181,8 @@ pub fn drawn() -> Vec<Set> {
                 40
             ],
         ),
-        set(
-            "empty-belt-720p",
-            6_000,
-            vec![
-                Scene {
-                    texture: 60.0,
-                    noise: 4.0,
-                    ..hd
-                };
-                40
-            ],
-        ),
+        set("empty-belt-720p", 6_000, vec![belt; 40]),
+        standing,
     ]
 }
 

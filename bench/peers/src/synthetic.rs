@@ -29,16 +29,27 @@ pub fn frame(scene: Scene, seed: u64) -> (Picture, Vec<String>) {
     let mut rng = Rng::with_seed(seed);
     let mut luma = belt(scene, &mut rng);
     let texts = lay_codes(scene, &mut luma, &mut rng);
+    (taken(scene, luma, &mut rng), texts)
+}
+
+/// Frame number `index` of an empty belt that stands: the same ground with noise of
+/// its own.
+pub fn standing(scene: Scene, seed: u64, index: u64) -> Picture {
+    let luma = belt(scene, &mut Rng::with_seed(seed));
+    taken(scene, luma, &mut Rng::with_seed(seed + 1 + index))
+}
+
+/// What a camera makes of it.
+fn taken(scene: Scene, luma: Vec<f32>, rng: &mut Rng) -> Picture {
     let luma = luma
         .into_iter()
-        .map(|level| (level + scene.noise * normal(&mut rng)).clamp(0.0, 255.0) as u8)
+        .map(|level| (level + scene.noise * normal(rng)).clamp(0.0, 255.0) as u8)
         .collect();
-    let picture = Picture {
+    Picture {
         luma,
         width: scene.width,
         height: scene.height,
-    };
-    (picture, texts)
+    }
 }
 
 /// A standard normal deviate, near enough: twelve uniform ones summed.

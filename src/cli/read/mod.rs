@@ -161,6 +161,7 @@ fn options(args: &Args, config: &Config) -> ReaderOptions {
         inverted: config.read.inverted,
         mirrored: config.read.mirrored,
         micro: config.read.micro,
+        still: false,
         max_codes: config.read.max_codes,
         deadline: Some(deadline).filter(|deadline| !deadline.is_zero()),
         budget: None,

@@ -17,7 +17,7 @@ mod shape;
 pub use group::{Grouping, Triple};
 pub use scan::{Finders, Look};
 
-use crate::geometry::Point;
+use crate::geometry::{Point, Quad};
 
 /// One finder pattern, in pixels of level 0.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +48,18 @@ pub struct FinderPattern {
 }
 
 impl FinderPattern {
+    /// Its outer corners.
+    pub fn corners(&self) -> Quad {
+        let (u, v) = (self.u * 3.5, self.v * 3.5);
+        let centre = self.centre;
+        Quad([
+            centre - u - v,
+            centre + u - v,
+            centre + u + v,
+            centre - u + v,
+        ])
+    }
+
     /// `offset` in the pattern's own modules, along `u` and `v`.
     pub fn local(&self, offset: Point) -> Point {
         let area = self.u.cross(self.v);

@@ -21,6 +21,8 @@ const END: u32 = u32::MAX;
 /// rough belt texture two did, of those finder patterns in photographs that were
 /// too blurred for the first look most.
 const INSISTENT: u32 = 3;
+/// Most such places that are told of.
+const MOST_INSISTENT: usize = 256;
 /// Longest pattern that a level looks for, in its own pixels. Larger ones are
 /// found on a coarser level, where the windows of the threshold fit them.
 const LONGEST: i32 = 7 * 24;
@@ -75,6 +77,7 @@ pub struct Finders {
     candidates: Candidates,
     measure: Measure,
     refused: Refused,
+    insistent: Vec<Point>,
     room: usize,
     /// Work since [`Finders::start`].
     pub work: ScanWork,
@@ -89,12 +92,19 @@ impl Finders {
         self.rows = (height as f32 / BIN) as usize + 1;
         self.bins.clear();
         self.bins.resize(self.columns * self.rows, END);
+        self.insistent.clear();
+        self.insistent.reserve_exact(MOST_INSISTENT);
         self.work = ScanWork::default();
     }
 
     /// What was found so far.
     pub fn found(&self) -> &[FinderPattern] {
         &self.found
+    }
+
+    /// Places that row after row took for one and that were none: the first of them.
+    pub fn insistent(&self) -> &[Point] {
+        &self.insistent
     }
 
     /// Looks through one level.
@@ -189,7 +199,12 @@ impl Finders {
             return;
         }
         if let Some(times) = self.refused.times(centre, pixel) {
-            self.work.insistent += u32::from(times == INSISTENT);
+            if times == INSISTENT {
+                self.work.insistent += 1;
+                if self.insistent.len() < MOST_INSISTENT {
+                    self.insistent.push(centre);
+                }
+            }
             return;
         }
         let middle = (x + along.offset, y + down.offset);
