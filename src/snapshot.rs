@@ -89,6 +89,10 @@ pub struct TextMeters {
     pub canary_lines: Meter,
     /// Of them, told alike.
     pub canary_alike: Meter,
+    /// Time that the stable models took for these lines, in microseconds, all added.
+    pub canary_stable_us: Meter,
+    /// Time that the canary took for them.
+    pub canary_us: Meter,
     /// Time for one request.
     pub time: Histogram,
 }

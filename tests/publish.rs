@@ -715,7 +715,8 @@ fn every_message_fits_its_schema() {
         "governor_reason": null, "cgroup_memory_mb": 33.5, "memory_limit_mb": 128.0,
         "cpu_quota": 0.5, "cpu_used": 0.31, "cpu_throttled": 0.01,
         "text_lines": 12, "text_skipped": 1, "text_dropped": 0, "text_failures": 0,
-        "text_p99_ms": null,
+        "text_p99_ms": null, "canary_lines": 4, "canary_alike": 3, "canary_ms": 5.25,
+        "canary_stable_ms": 4.5,
     }));
     let mut gs1 = read("0109506000134352");
     let code = &mut gs1.codes[0];

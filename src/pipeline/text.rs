@@ -201,8 +201,7 @@ impl Text {
                 if let (Cut::Strip(strip), Some((_, share))) = (&cut, &self.plan.canary) {
                     let stable = lines.first().map(|line| line.text.as_str());
                     self.canary.shadow(strip, &wanted, stable, took, *share);
-                    meters.canary_lines.set(self.canary.trial.lines);
-                    meters.canary_alike.set(self.canary.trial.alike);
+                    self.canary.trial.tell(meters);
                 }
                 Ok(lines)
             }
@@ -332,6 +331,8 @@ impl Text {
             // Whoever asked may have gone.
             let _ = reply.try_send(self.obey(order));
         }
+        // There may be another by now, or none.
+        self.canary.trial.tell(&self.shared.meters.text);
     }
 
     fn obey(&mut self, order: CanaryOrder) -> Reply {

@@ -89,6 +89,14 @@ pub struct Stats {
     pub text_failures: u64,
     /// 99th percentile of the time for one line of text since the last message.
     pub text_p99_ms: Option<f64>,
+    /// Lines that the canary models read in the shadow of the stable ones.
+    pub canary_lines: u64,
+    /// Of them, told alike.
+    pub canary_alike: u64,
+    /// Mean time that the canary took for one of them.
+    pub canary_ms: Option<f64>,
+    /// Mean time that the stable models took for the same lines.
+    pub canary_stable_ms: Option<f64>,
 }
 
 /// Watches the counters over time.
@@ -256,6 +264,10 @@ impl Monitor {
         let text_window = text_times.since(&self.reported_text_times);
         self.reported_text_times = text_times;
         let ms = |q| window.quantile(q).map(|ns| rounded(ns as f64 / 1e6, 100.0));
+        let canary_lines = text.canary_lines.get();
+        let canary_mean = |us: u64| {
+            (canary_lines > 0).then(|| rounded(us as f64 / 1e3 / canary_lines as f64, 100.0))
+        };
         Stats {
             uptime_s: (now - self.started).as_secs(),
             items: sample.items(),
@@ -291,6 +303,10 @@ impl Monitor {
             text_p99_ms: text_window
                 .quantile(0.99)
                 .map(|ns| rounded(ns as f64 / 1e6, 100.0)),
+            canary_lines,
+            canary_alike: text.canary_alike.get(),
+            canary_ms: canary_mean(text.canary_us.get()),
+            canary_stable_ms: canary_mean(text.canary_stable_us.get()),
         }
     }
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::{TextEngine, TextLoader};
 use crate::config::OcrPlan;
 use crate::ocr::{Recognised, Strip, Wanted};
+use crate::snapshot::TextMeters;
 
 /// A loading that is under way.
 type Loading = Receiver<Result<Box<dyn TextEngine>, String>>;
@@ -115,6 +116,17 @@ pub(super) struct Trial {
     pub alike: u64,
     /// Time that the stable models took for them, and the canary.
     pub took: [Duration; 2],
+}
+
+impl Trial {
+    /// Sets the counters that whoever watches reads.
+    pub fn tell(&self, meters: &TextMeters) {
+        let us = |took: Duration| took.as_micros() as u64;
+        meters.canary_lines.set(self.lines);
+        meters.canary_alike.set(self.alike);
+        meters.canary_stable_us.set(us(self.took[0]));
+        meters.canary_us.set(us(self.took[1]));
+    }
 }
 
 /// The canary and how it does.

@@ -46,11 +46,12 @@ impl TextEngine for Moody {
     }
 }
 
-/// Models that always say the same.
+/// Models that always say the same, after two milliseconds.
 struct Same(&'static str);
 
 impl TextEngine for Same {
     fn line(&mut self, _: &Strip, _: &Wanted) -> Result<Option<Recognised>, String> {
+        std::thread::sleep(Duration::from_millis(2));
         Ok(Some(Recognised {
             text: self.0.into(),
             confidence: 0.8,
@@ -332,6 +333,9 @@ fn a_canary_reads_a_share_in_the_shadow_until_it_is_promoted_or_dropped() {
         before + 5,
         "half of the lines"
     );
+    // It takes at least so long for each.
+    let took = meters.text.canary_us.get();
+    assert!(took >= 2000 * (before + 5), "{took} us");
 
     let order = |bench: &mut Bench, order: CanaryOrder| {
         let (reply, told) = sync_channel(1);
@@ -350,6 +354,7 @@ fn a_canary_reads_a_share_in_the_shadow_until_it_is_promoted_or_dropped() {
         0.8,
         "the canary reads"
     );
+    assert_eq!(meters.text.canary_lines.get(), 0, "no canary any more");
     assert!(
         !order(&mut bench, CanaryOrder::Drop).ok,
         "there is none any more"
