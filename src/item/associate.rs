@@ -89,9 +89,27 @@ impl Associator {
         self.surprise > PUZZLE
     }
 
+    /// Whether a code is said to be gone, and another one with its text to have come
+    /// just where it stood, while nothing else in the frame speaks for the belt's
+    /// motion. A wrong velocity explains frame after frame like that, and nothing
+    /// would ever correct it.
+    pub fn is_begging(&self, tracks: &[Track], sights: &[Sight]) -> bool {
+        self.evidence.is_none()
+            && self.pairs.iter().any(|pair| {
+                let (track, sight) = (&tracks[pair.track], &sights[pair.sight]);
+                pair.kin == Kin::Same
+                    && track.missed <= 1
+                    && !track.remembered
+                    && self.sight_of[pair.track].is_none()
+                    && self.track_of[pair.sight].is_none()
+                    && track.centre.distance(sight.centre) < 0.5 * track.size
+            })
+    }
+
     pub fn run(&mut self, tracks: &[Track], sights: &[Sight], motion: &Motion, scene: &Scene) {
         self.matched.clear();
         self.fresh.clear();
+        self.pairs.clear();
         self.evidence = None;
         self.surprise = 0.0;
         if sights.is_empty() {

@@ -214,6 +214,12 @@ impl Motion {
         self.trust = (self.trust - 1.0).max(0.0);
     }
 
+    /// What is believed was needed to explain a frame that does not speak for it: it
+    /// has to prove itself anew.
+    pub fn doubt(&mut self) {
+        self.trust = 0.0;
+    }
+
     /// How surprising a change of speed is that leads to the mean velocity
     /// `mean` over `time` seconds. After a gap without frames a belt may stand
     /// where it stood; of anything in between nobody can tell.

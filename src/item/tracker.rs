@@ -215,8 +215,7 @@ impl Tracker {
             fused: &fused,
         };
         self.collect(codes, seen.unread);
-        self.associator
-            .run(&self.tracks, &self.sights, &self.motion, &self.scene);
+        self.associate();
         self.measure();
         self.follow(codes, stamp);
         self.admit(codes, stamp, out);
@@ -397,6 +396,18 @@ impl Tracker {
             if sight.is_sane() && !covered {
                 self.sights.push(sight);
             }
+        }
+    }
+
+    /// Finds which sight is which track.
+    fn associate(&mut self) {
+        for again in [false, true] {
+            self.associator
+                .run(&self.tracks, &self.sights, &self.motion, &self.scene);
+            if again || !self.associator.is_begging(&self.tracks, &self.sights) {
+                break;
+            }
+            self.motion.doubt();
         }
     }
 

@@ -102,6 +102,9 @@ struct Belt {
     /// By how many seconds a frame taken at a time in seconds is stamped too late;
     /// none overtakes another.
     late: Box<dyn Fn(f64) -> f64>,
+    /// By how many seconds what a frame shows was taken after it was counted: its
+    /// buffer was written again.
+    shown: Box<dyn Fn(f64) -> f64>,
     /// Share of frames that are lost before anybody counts them …
     uncounted: f64,
     /// … and those that the camera does not take.
@@ -132,6 +135,7 @@ impl Belt {
             blackouts: Vec::new(),
             restarts: Vec::new(),
             late: Box::new(|_| 0.0),
+            shown: Box::new(|_| 0.0),
             uncounted: 0.0,
             skip: Box::new(|_| false),
             seconds: 0.0,
@@ -225,8 +229,9 @@ impl Belt {
             codes.clear();
             unread.clear();
             for (i, label) in self.labels.iter().enumerate() {
-                let exact = square(self.place(label, t), label.size, self.angle);
-                if self.hidden(&exact, t) {
+                let at = t + (self.shown)(t);
+                let exact = square(self.place(label, at), label.size, self.angle);
+                if self.hidden(&exact, at) {
                     continue;
                 }
                 let noise = |rng: &mut fastrand::Rng| (rng.f32() * 2.0 - 1.0) * self.jitter;

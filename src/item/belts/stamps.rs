@@ -103,6 +103,37 @@ fn a_camera_that_changes_its_pace() {
     belt.run().once_each();
 }
 
+/// A stream that repeats its last picture while nothing comes, or a buffer that is
+/// written again before it was read: the belt stands for many frames and then goes all
+/// the way in one. From one such step it might go at any speed, and each frame's code
+/// be another one.
+#[test]
+fn pictures_that_stand_and_then_jump() {
+    let jumping = |(fps, speed, period): (f64, f64, f64), steady: f64| {
+        let mut belt = labels(Belt::new(speed), speed, 20, 240.0);
+        (belt.plan.width, belt.plan.height) = (320, 240);
+        belt.fps = fps;
+        let late = move |t: f64| match t < steady {
+            true => 0.0,
+            false => looked_at_every(period)(t),
+        };
+        belt.late = Box::new(late);
+        // The last one of the burst, in whole frames.
+        belt.shown = Box::new(move |t| (late(t) * fps + 1e-6).floor() / fps);
+        belt.run()
+    };
+    for case in [(8.0, 120.0, 1.5), (30.0, 300.0, 0.2), (30.0, 300.0, 0.5)] {
+        jumping(case, 0.0).once_each();
+    }
+    // Where it has run well before, such a step is a surprise, and some are taken for
+    // two; none for more.
+    for case in [(8.0, 120.0, 1.0), (8.0, 120.0, 1.5), (30.0, 300.0, 0.5)] {
+        let outcome = jumping(case, 4.0);
+        let most = outcome.published().into_values().max();
+        assert!(most <= Some(2), "{case:?}: {:?}", outcome.published());
+    }
+}
+
 /// Neighbours differ, and nothing is known of the belt or of the camera, which is
 /// steady for half a second and then delivers in bursts of up to a quarter of a
 /// second, always or by turns. What is left: the first frame of a burst on a fast belt.
