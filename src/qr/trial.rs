@@ -67,6 +67,17 @@ enum Bending {
     Parts,
 }
 
+/// How it ended with a grid.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum End {
+    /// Its symbol was read.
+    Read,
+    /// It lies exactly, and was not.
+    Lost,
+    /// Another grid may read it.
+    Open,
+}
+
 /// Tries grids, in memory that it keeps.
 #[derive(Default)]
 pub struct Trial {
@@ -118,46 +129,74 @@ impl Trial {
             let Some(mut grid) = locator.grid(side) else {
                 continue;
             };
-            let mut statistics = Statistics::default();
-            for bending in [Bending::None, Bending::Whole, Bending::Parts] {
-                if bending != Bending::None {
-                    let fit = Fit::of(&self.modules);
-                    let worth = match bending {
-                        Bending::Whole => fit.may_be_bent(),
-                        _ => grid.timing >= BENDING && fit.is_near(),
-                    };
-                    if budget.is_spent() || !worth {
-                        break;
-                    }
-                    let Self {
-                        bender, samples, ..
-                    } = self;
-                    let bent = match bending {
-                        Bending::Whole => bender.bend(&mut grid, sampler, samples, budget),
-                        _ => refine(&mut grid, sampler, samples, budget),
-                    };
-                    if !bent {
-                        break;
-                    }
-                }
-                let (read, seen) = self.read(&grid, sampler, options, reads);
-                if read {
-                    return Some(grid.corners());
-                }
-                statistics = seen;
-                if self.is_lost(&grid, reads) {
+            let (end, statistics) = self.bend_and_read(&mut grid, sampler, options, budget, reads);
+            match end {
+                End::Read => return Some(grid.corners()),
+                End::Lost => {
                     self.note_unread(&grid, sampler, &statistics, reads);
                     return None;
                 }
+                End::Open => {}
             }
             if best.is_none() {
                 best = Some((grid, statistics));
+            }
+        }
+        if let Some(mut grid) = locator.around(side, budget) {
+            budget.spend(UNITS_PER_MODULE * grid.side * grid.side);
+            let (end, _) = self.bend_and_read(&mut grid, sampler, options, budget, reads);
+            if end == End::Read {
+                return Some(grid.corners());
             }
         }
         if let Some((grid, statistics)) = best {
             self.note_unread(&grid, sampler, &statistics, reads);
         }
         None
+    }
+
+    /// Reads the symbol under `grid` if it can, bending the grid as long as that may
+    /// help; and says what was seen of it.
+    fn bend_and_read(
+        &mut self,
+        grid: &mut Grid,
+        sampler: &Sampler<'_>,
+        options: &ReaderOptions,
+        budget: &mut Budget,
+        reads: &mut Reads,
+    ) -> (End, Statistics) {
+        let mut statistics = Statistics::default();
+        for bending in [Bending::None, Bending::Whole, Bending::Parts] {
+            if bending != Bending::None {
+                let fit = Fit::of(&self.modules);
+                let worth = match bending {
+                    Bending::Whole => fit.may_be_bent(),
+                    _ => grid.timing >= BENDING && fit.is_near(),
+                };
+                if budget.is_spent() || !worth {
+                    break;
+                }
+                let Self {
+                    bender, samples, ..
+                } = self;
+                let bent = match bending {
+                    Bending::Whole => bender.bend(grid, sampler, samples, budget),
+                    _ => refine(grid, sampler, samples, budget),
+                };
+                if !bent {
+                    break;
+                }
+            }
+            let (read, seen) = self.read(grid, sampler, options, reads);
+            statistics = seen;
+            if read {
+                return (End::Read, statistics);
+            }
+            if self.is_lost(grid, reads) {
+                return (End::Lost, statistics);
+            }
+        }
+        (End::Open, statistics)
     }
 
     /// The same for three finder patterns of which not all are seen well: the grid

@@ -1,0 +1,80 @@
+//! A timing pattern followed from one finder pattern to another around a bend.
+//!
+//! Where it begins and ends the finder patterns show its direction too: a cubic
+//! through both lies on it all the way, however the label is bent between. Along
+//! that curve its modules are counted, which tells the side of the symbol, and
+//! measured, which tells how the label falls away from the camera.
+
+use super::locate::Oriented;
+use crate::geometry::Point;
+
+/// Most modules to a side of a symbol that is followed: more than that seen around
+/// a bend are too small to tell apart.
+pub const MOST_SIDE: usize = 85;
+/// Places to a module at which the pattern is looked at.
+const STEPS: usize = 6;
+/// Most that one module of it is wider than the one before.
+const MOST_RATIO: f32 = 2.6;
+
+/// Where the borders of a timing pattern's modules lie.
+#[derive(Clone, Copy, Debug)]
+pub struct Trail {
+    /// Modules a side of the symbol.
+    pub side: usize,
+    /// From module 7 on.
+    borders: [Point; MOST_SIDE - 13],
+}
+
+impl Trail {
+    /// The timing pattern from `near` to `far`, of a symbol of about `side` modules;
+    /// `along` and `across` are the steps of a module there. `dark` tells of a place.
+    pub(super) fn follow(
+        (near, far): (&Oriented, &Oriented),
+        steps: impl Fn(&Oriented) -> (Point, Point),
+        side: f32,
+        mut darkness: impl FnMut(Point) -> f32,
+    ) -> Option<Self> {
+        let ((along, across), (far_along, far_across)) = (steps(near), steps(far));
+        let length = side - 7.0;
+        let (from, to) = (near.centre, far.centre);
+        let at = |t: f32| {
+            let (u, tt) = (1.0 - t, t * t);
+            let line = from * (u * u * (1.0 + 2.0 * t)) + to * (tt * (3.0 - 2.0 * t));
+            let tangents = along * (t * u * u) - far_along * (tt * u);
+            line + tangents * length + (across * u + far_across * t) * 3.0
+        };
+        let mut trail = Self {
+            side: 0,
+            borders: [Point::default(); MOST_SIDE - 13],
+        };
+        let looks = (length * STEPS as f32) as usize + 1;
+        let mut count = 0;
+        let mut before = darkness(at(0.0));
+        if before <= 0.0 {
+            return None;
+        }
+        for look in 1..=looks {
+            let here = darkness(at(look as f32 / looks as f32));
+            if (here > 0.0) != (before > 0.0) {
+                let share = before / (before - here);
+                *trail.borders.get_mut(count)? = at((look as f32 - 1.0 + share) / looks as f32);
+                count += 1;
+            }
+            before = here;
+        }
+        trail.side = count + 13;
+        let whole = before > 0.0 && trail.side >= 21 && trail.side % 4 == 1;
+        let even = trail.borders[..count].windows(3).all(|three| {
+            let (a, b) = (three[0].distance(three[1]), three[1].distance(three[2]));
+            a < MOST_RATIO * b && b < MOST_RATIO * a
+        });
+        (whole && even).then_some(trail)
+    }
+
+    /// The middles of its modules, by their column or row.
+    pub fn modules(&self) -> impl Iterator<Item = (f32, Point)> + Clone {
+        let borders = &self.borders[..self.side - 13];
+        let middles = borders.windows(2).enumerate();
+        middles.map(|(i, two)| (i as f32 + 7.5, (two[0] + two[1]) * 0.5))
+    }
+}
