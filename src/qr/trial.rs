@@ -142,17 +142,30 @@ impl Trial {
                 best = Some((grid, statistics));
             }
         }
-        if let Some(mut grid) = locator.around(side, budget) {
-            budget.spend(UNITS_PER_MODULE * grid.side * grid.side);
-            let (end, _) = self.bend_and_read(&mut grid, sampler, options, budget, reads);
-            if end == End::Read {
-                return Some(grid.corners());
-            }
+        let read = self.read_around(locator, sampler, side, options, budget, reads);
+        if read.is_some() {
+            return read;
         }
         if let Some((grid, statistics)) = best {
             self.note_unread(&grid, sampler, &statistics, reads);
         }
         None
+    }
+
+    /// Reads the symbol of three finder patterns if it lies around a cylinder.
+    pub fn read_around(
+        &mut self,
+        locator: &Locator<'_>,
+        sampler: &Sampler<'_>,
+        side: f32,
+        options: &ReaderOptions,
+        budget: &mut Budget,
+        reads: &mut Reads,
+    ) -> Option<Quad> {
+        let mut grid = locator.around(side, budget)?;
+        budget.spend(UNITS_PER_MODULE * grid.side * grid.side);
+        let (end, _) = self.bend_and_read(&mut grid, sampler, options, budget, reads);
+        (end == End::Read).then(|| grid.corners())
     }
 
     /// Reads the symbol under `grid` if it can, bending the grid as long as that may

@@ -18,7 +18,7 @@ impl Locator<'_> {
         let row = Trail::follow((corner, right), |p| (p.x, p.y), estimate, darkness);
         let column = Trail::follow((corner, down), |p| (p.y, p.x), estimate, darkness);
         #[cfg(feature = "truth")]
-        eprintln!("  trails {:?} {:?}", row.map(|r| r.side), column.map(|r| r.side));
+        eprintln!("  est {estimate} trails {:?} {:?}", row.map(|r| r.side), column.map(|r| r.side));
         let side = match (&row, &column) {
             (Some(row), Some(column)) if row.side != column.side => return None,
             (Some(trail), _) | (None, Some(trail)) => trail.side,
