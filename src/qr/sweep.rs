@@ -18,6 +18,8 @@ pub struct Pass {
     contrast: f32,
     clarity: f32,
     roughness: f32,
+    /// Whether symbols are read that are bent so much that no flat one looks alike.
+    bent: bool,
 }
 
 /// The cheap look first; then, where there are signs of more, one that sees
@@ -33,6 +35,7 @@ pub const PASSES: [Pass; 2] = [
         contrast: 20.0,
         clarity: 0.2,
         roughness: 0.5,
+        bent: true,
     },
     Pass {
         step: 2,
@@ -44,6 +47,7 @@ pub const PASSES: [Pass; 2] = [
         contrast: 8.0,
         clarity: 0.0,
         roughness: 0.65,
+        bent: true,
     },
 ];
 /// For a part of a picture from which blur was taken out: contrast is what it
@@ -58,6 +62,7 @@ pub const DEBLURRED: Pass = Pass {
     contrast: 48.0,
     clarity: 0.1,
     roughness: 0.65,
+    bent: false,
 };
 /// Most triples that are ranked in one frame.
 const MOST_TRIPLES: usize = 8192;
@@ -118,7 +123,9 @@ impl Sweep {
         self.find(luma, pass, options, budget);
         self.used.resize(self.finders.found().len(), false);
         self.read_triples(luma, seen, trial, options, budget, reads);
-        self.read_bent(luma, seen, trial, options, budget, reads);
+        if pass.bent {
+            self.read_bent(luma, seen, trial, options, budget, reads);
+        }
         reads.work.crossed = self.finders.work.crossed;
         reads.work.measured = self.finders.work.measured;
         reads.work.finders = self.finders.found().len() as u32;
@@ -191,7 +198,10 @@ impl Sweep {
             return;
         }
         let mut patience = [PATIENCE; 12];
-        for triple in self.grouping.group(finders, |_| true, &FLAT, MOST_TRIPLES, budget) {
+        for triple in self
+            .grouping
+            .group(finders, |_| true, &FLAT, MOST_TRIPLES, budget)
+        {
             if reads.codes.len() >= options.max_codes || budget.is_spent() {
                 break;
             }
@@ -258,7 +268,7 @@ impl Sweep {
             let locator = Locator::new(sampler, finders, triple);
             budget.spend(UNITS_PER_SIDE * triple.side as usize);
             let read = trial.read_around(&locator, &sampler, triple.side, options, budget, reads);
-            if let Some(quad) = read {
+            if let Some((quad, true)) = read {
                 note_used(used, finders, corners, &quad);
             }
         }

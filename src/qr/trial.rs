@@ -142,9 +142,9 @@ impl Trial {
                 best = Some((grid, statistics));
             }
         }
-        let read = self.read_around(locator, sampler, side, options, budget, reads);
-        if read.is_some() {
-            return read;
+        if let Some((quad, read)) = self.read_around(locator, sampler, side, options, budget, reads)
+        {
+            return read.then_some(quad);
         }
         if let Some((grid, statistics)) = best {
             self.note_unread(&grid, sampler, &statistics, reads);
@@ -152,7 +152,8 @@ impl Trial {
         None
     }
 
-    /// Reads the symbol of three finder patterns if it lies around a cylinder.
+    /// Reads the symbol of three finder patterns if it lies around a cylinder. Its
+    /// corners, and whether it was read; `None` if there is none.
     pub fn read_around(
         &mut self,
         locator: &Locator<'_>,
@@ -161,11 +162,14 @@ impl Trial {
         options: &ReaderOptions,
         budget: &mut Budget,
         reads: &mut Reads,
-    ) -> Option<Quad> {
+    ) -> Option<(Quad, bool)> {
         let mut grid = locator.around(side, budget)?;
         budget.spend(UNITS_PER_MODULE * grid.side * grid.side);
-        let (end, _) = self.bend_and_read(&mut grid, sampler, options, budget, reads);
-        (end == End::Read).then(|| grid.corners())
+        let (end, statistics) = self.bend_and_read(&mut grid, sampler, options, budget, reads);
+        if end != End::Read {
+            self.note_unread(&grid, sampler, &statistics, reads);
+        }
+        Some((grid.corners(), end == End::Read))
     }
 
     /// Reads the symbol under `grid` if it can, bending the grid as long as that may

@@ -150,7 +150,8 @@ impl Grouping {
                 {
                     continue;
                 }
-                let (Some((here, near)), Some((there, far))) = (seen(one, other, shape), seen(other, one, shape))
+                let (Some((here, near)), Some((there, far))) =
+                    (seen(one, other, shape), seen(other, one, shape))
                 else {
                     continue;
                 };

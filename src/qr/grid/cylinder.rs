@@ -126,7 +126,11 @@ impl Cylinder {
         let (bent_sin, bent_cos) = angle.sin_cos();
         let (across, depth) = (bent_sin / curvature, (1.0 - bent_cos) / curvature);
         let upright = |across: f64, along: f64, depth: f64| {
-            [across * cos - along * sin, across * sin + along * cos, depth]
+            [
+                across * cos - along * sin,
+                across * sin + along * cos,
+                depth,
+            ]
         };
         let turned = |p: [f64; 3]| {
             self.turned
@@ -137,12 +141,8 @@ impl Cylinder {
         let by = self.scale / (1.0 + nearness * away).max(0.1);
         let shrink = nearness * by / self.scale;
         // How the picture follows a move of the place in space.
-        let seen = |[x, y, z]: [f64; 3]| {
-            [
-                by * (x - right * shrink * z),
-                by * (y - down * shrink * z),
-            ]
-        };
+        let seen =
+            |[x, y, z]: [f64; 3]| [by * (x - right * shrink * z), by * (y - down * shrink * z)];
         let by_way = {
             let (moved_across, moved_depth) = (bent_cos * along, bent_sin * along);
             let [x, y, z] = upright(moved_across - along, across - around, moved_depth);

@@ -293,7 +293,14 @@ impl<'a> Locator<'a> {
 
     /// The alignment pattern at module (`x`, `y`), where the map and `shift`
     /// expect it, at most `radius` modules off.
-    pub(super) fn find(&self, mesh: &Mesh, x: f32, y: f32, shift: Point, radius: f32) -> Option<(Point, f32)> {
+    pub(super) fn find(
+        &self,
+        mesh: &Mesh,
+        x: f32,
+        y: f32,
+        shift: Point,
+        radius: f32,
+    ) -> Option<(Point, f32)> {
         let value = |at: Point| self.value(at);
         let at = mesh.map(x, y);
         let search = Search {

@@ -27,12 +27,13 @@ pub struct Trail {
 
 impl Trail {
     /// The timing pattern from `near` to `far`, of a symbol of about `side` modules;
-    /// `along` and `across` are the steps of a module there. `dark` tells of a place.
+    /// `steps` are those of a module along it and inwards, as one of these shows them;
+    /// `darkness` of a place is positive where it is dark. `None` if there is none.
     pub(super) fn follow(
         (near, far): (&Oriented, &Oriented),
         steps: impl Fn(&Oriented) -> (Point, Point),
         side: f32,
-        mut darkness: impl FnMut(Point) -> f32,
+        darkness: impl Fn(Point) -> f32,
     ) -> Option<Self> {
         let ((along, across), (far_along, far_across)) = (steps(near), steps(far));
         let length = side - 7.0;
