@@ -78,6 +78,8 @@ const PATIENCE_PER_CODE: u32 = 40;
 /// every third row, sixty frames of plain belt texture had one rough finder pattern
 /// for 43 000 crossed rows, and none of them was looked at twice.
 const CROSSED_PER_CHANCE: u32 = 2600;
+/// A finder pattern of a bent symbol is no rougher than this, even near the rim.
+const BENT_ROUGHNESS: f32 = 0.45;
 /// Triples of bent symbols that are tried in a pass.
 const MOST_BENT: usize = 64;
 /// Finder patterns within a code that are much smaller than its own and as smooth
@@ -253,7 +255,7 @@ impl Sweep {
         if used.iter().filter(|used| !*used).count() < 3 || finders.len() == seen {
             return;
         }
-        let free = |index: usize| !used[index];
+        let free = |index: usize| !used[index] && finders[index].roughness < BENT_ROUGHNESS;
         for triple in grouping.group(finders, free, &BENT, MOST_BENT, budget) {
             if reads.codes.len() >= options.max_codes || budget.is_spent() {
                 break;
@@ -268,7 +270,7 @@ impl Sweep {
             let locator = Locator::new(sampler, finders, triple);
             budget.spend(UNITS_PER_SIDE * triple.side as usize);
             let read = trial.read_around(&locator, &sampler, triple.side, options, budget, reads);
-            if let Some((quad, true)) = read {
+            if let Some(quad) = read {
                 note_used(used, finders, corners, &quad);
             }
         }

@@ -142,9 +142,12 @@ impl Trial {
                 best = Some((grid, statistics));
             }
         }
-        if let Some((quad, read)) = self.read_around(locator, sampler, side, options, budget, reads)
-        {
-            return read.then_some(quad);
+        let around = self.try_around(locator, sampler, side, options, budget, reads);
+        if let Some((grid, statistics, read)) = around {
+            if read {
+                return Some(grid.corners());
+            }
+            best = best.or(Some((grid, statistics)));
         }
         if let Some((grid, statistics)) = best {
             self.note_unread(&grid, sampler, &statistics, reads);
@@ -152,8 +155,8 @@ impl Trial {
         None
     }
 
-    /// Reads the symbol of three finder patterns if it lies around a cylinder. Its
-    /// corners, and whether it was read; `None` if there is none.
+    /// Reads the symbol of three finder patterns if it lies around a cylinder; gives
+    /// its corners.
     pub fn read_around(
         &mut self,
         locator: &Locator<'_>,
@@ -162,14 +165,30 @@ impl Trial {
         options: &ReaderOptions,
         budget: &mut Budget,
         reads: &mut Reads,
-    ) -> Option<(Quad, bool)> {
+    ) -> Option<Quad> {
+        let (grid, statistics, read) =
+            self.try_around(locator, sampler, side, options, budget, reads)?;
+        if !read {
+            self.note_unread(&grid, sampler, &statistics, reads);
+        }
+        read.then(|| grid.corners())
+    }
+
+    /// The grid of a symbol around a cylinder, what was seen of it, and whether it was
+    /// read; `None` if there is none.
+    fn try_around(
+        &mut self,
+        locator: &Locator<'_>,
+        sampler: &Sampler<'_>,
+        side: f32,
+        options: &ReaderOptions,
+        budget: &mut Budget,
+        reads: &mut Reads,
+    ) -> Option<(Grid, Statistics, bool)> {
         let mut grid = locator.around(side, budget)?;
         budget.spend(UNITS_PER_MODULE * grid.side * grid.side);
         let (end, statistics) = self.bend_and_read(&mut grid, sampler, options, budget, reads);
-        if end != End::Read {
-            self.note_unread(&grid, sampler, &statistics, reads);
-        }
-        Some((grid.corners(), end == End::Read))
+        Some((grid, statistics, end == End::Read))
     }
 
     /// Reads the symbol under `grid` if it can, bending the grid as long as that may

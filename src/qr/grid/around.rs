@@ -16,15 +16,16 @@ use crate::qr::budget::Budget;
 use crate::qr::decode::alignment_centres;
 
 /// How far the side that was counted may be from what distances tell, in logarithms.
-const MOST_OFF: f32 = 0.25;
+const MOST_OFF: f32 = 0.3;
 /// A symbol whose places differ by less than this from the best flat map, root mean
 /// square in modules, is flat. Drawn around 30° of a cylinder none had less than 0.14;
 /// flat ones in photographs, where they were followed, 0.02 to 0.06.
 const FLAT: f32 = 0.06;
 /// Most that the places of a cylinder's symbol may be off it, as [`Cylinder::fit`]
-/// tells. Those of a hundred drawn ones, around 30° to 120°, were off by 0.35 at most;
-/// what passed for timing patterns in pictures without a code by 7 and more.
-const MOST_COST: f64 = 1.0;
+/// tells. Those of a hundred drawn ones, around 30° to 120°, were off by 0.35 at most,
+/// by 1.5 with a finder pattern on the rim; what passed for timing patterns in pictures
+/// without a code was off by 7 and more.
+const MOST_COST: f64 = 2.0;
 /// Weight of a module of a timing pattern: it is known along its row, and less across.
 const TIMING_WEIGHT: f32 = 0.5;
 /// Directions of the axis from which a fit begins, each tilted one way and the other.

@@ -13,8 +13,10 @@ use crate::geometry::Point;
 pub const MOST_SIDE: usize = 85;
 /// Places to a module at which the pattern is looked at.
 const STEPS: usize = 6;
-/// Most that one module of it is wider than the one before.
+/// Most that one module of it is wider than the one before, or the other way round.
 const MOST_RATIO: f32 = 2.6;
+/// Most that half the finder pattern is wider than its steps of a module tell.
+const FIRST_RATIO: f32 = 1.6;
 
 /// Where the borders of a timing pattern's modules lie.
 #[derive(Clone, Copy, Debug)]
@@ -50,26 +52,39 @@ impl Trail {
         };
         let looks = (length * STEPS as f32) as usize + 1;
         let mut count = 0;
-        let mut before = darkness(at(0.0));
+        let start = at(0.0);
+        let mut before = darkness(start);
         if before <= 0.0 {
             return None;
         }
+        // Half the finder pattern first; then modules, each about as wide as the last.
+        let (mut last, mut width) = (start, along.length());
+        let mut most = 3.5 * FIRST_RATIO * width;
         for look in 1..=looks {
-            let here = darkness(at(look as f32 / looks as f32));
+            let place = at(look as f32 / looks as f32);
+            let here = darkness(place);
             if (here > 0.0) != (before > 0.0) {
                 let share = before / (before - here);
-                *trail.borders.get_mut(count)? = at((look as f32 - 1.0 + share) / looks as f32);
+                let border = at((look as f32 - 1.0 + share) / looks as f32);
+                let run = border.distance(last);
+                if count > 0 && (run * MOST_RATIO < width || run > most) {
+                    return None;
+                }
+                *trail.borders.get_mut(count)? = border;
+                width = if count > 0 { run } else { width };
+                (last, most) = (border, MOST_RATIO * width);
                 count += 1;
+            } else if place.distance(last) > most {
+                // The far finder pattern is the last.
+                if here <= 0.0 || look as f32 <= looks as f32 * (1.0 - 4.0 / length) {
+                    return None;
+                }
             }
             before = here;
         }
         trail.side = count + 13;
         let whole = before > 0.0 && trail.side >= 21 && trail.side % 4 == 1;
-        let even = trail.borders[..count].windows(3).all(|three| {
-            let (a, b) = (three[0].distance(three[1]), three[1].distance(three[2]));
-            a < MOST_RATIO * b && b < MOST_RATIO * a
-        });
-        (whole && even).then_some(trail)
+        whole.then_some(trail)
     }
 
     /// The middles of its modules, by their column or row.
