@@ -293,6 +293,29 @@ mod tests {
     }
 
     #[test]
+    fn finder_patterns_that_point_away_from_each_other_are_grouped_as_bent_alone() {
+        // The right one is turned by 55° and seen from the side: a symbol whose rows
+        // run around a cylinder.
+        let mut right = finder(180.0, 150.0, 3.0, 55.0);
+        right.u = right.u * 0.6;
+        right.module *= 0.6f32.sqrt();
+        let finders = [
+            finder(100.0, 100.0, 3.0, -5.0),
+            right,
+            finder(95.0, 190.0, 3.0, -5.0),
+        ];
+        let grouped = |shape: &Shape, wanted: fn(usize) -> bool| {
+            let mut grouping = Grouping::default();
+            let triples = grouping.group(&finders, wanted, shape, 9, &mut Budget::default());
+            let wanted = |triple: &Triple| (triple.corner, triple.right, triple.down) == (0, 1, 2);
+            triples.iter().any(wanted)
+        };
+        assert!(grouped(&BENT, |_| true));
+        assert!(!grouped(&FLAT, |_| true));
+        assert!(!grouped(&BENT, |index| index != 1));
+    }
+
+    #[test]
     fn of_a_dense_sheet_the_best_triples_are_the_symbols() {
         // 8 by 8 symbols of 25 modules, 8 modules apart.
         let mut finders = Vec::new();

@@ -43,6 +43,10 @@ pub type Place = (Point, Seen, f32);
 /// Half the side of a finder pattern less half its border, in modules.
 pub const ARM: f32 = 3.0;
 
+/// The normal equations of a step (of the squares the lower half), and what is left:
+/// the sum of squares over the sum of weights.
+type Sums = ([[f32; UNKNOWNS]; UNKNOWNS], [f32; UNKNOWNS], f64);
+
 /// A symbol around a cylinder, in front of a camera.
 #[derive(Clone, Copy, Debug)]
 pub struct Cylinder {
@@ -50,7 +54,7 @@ pub struct Cylinder {
     /// From the tangent plane in the symbol's middle (right, down, away) to the
     /// camera's right, down and away.
     turned: [[f64; 3]; 3],
-    /// Sine and cosine of the angle from the rows to the way around.
+    /// The angle from the rows to the way around, radians.
     way: f64,
     /// The angle that a side around it would take, radians.
     bend: f64,
@@ -209,13 +213,7 @@ impl Cylinder {
         Some(cost)
     }
 
-    /// The normal equations, and the sum of squares over the sum of weights.
-    #[allow(clippy::type_complexity)]
-    fn sums(
-        &self,
-        places: impl Iterator<Item = Place>,
-        budget: &mut Budget,
-    ) -> Option<([[f32; UNKNOWNS]; UNKNOWNS], [f32; UNKNOWNS], f64)> {
+    fn sums(&self, places: impl Iterator<Item = Place>, budget: &mut Budget) -> Option<Sums> {
         let mut squares = [[0.0f32; UNKNOWNS]; UNKNOWNS];
         let mut sums = [0.0f32; UNKNOWNS];
         let (mut cost, mut weights, mut count) = (0.0, 0.0, 0);
@@ -330,6 +328,33 @@ mod tests {
         cylinder
     }
 
+    /// What finder patterns and timing patterns would show of it, each place off by
+    /// up to `noise` pixels.
+    fn places(cylinder: &Cylinder, noise: f32) -> Vec<Place> {
+        let mut random = fastrand::Rng::with_seed(7);
+        let mut seen = |at: Point| {
+            let mut off = || noise * (2.0 * random.f32() - 1.0);
+            at + Point::new(off(), off())
+        };
+        let mut places = Vec::new();
+        for (x, y) in [(3.5, 3.5), (21.5, 3.5), (3.5, 21.5)] {
+            let half = |dx: f32, dy: f32| {
+                (cylinder.map(x + dx, y + dy) - cylinder.map(x - dx, y - dy)) * 0.5
+            };
+            let at = Point::new(x, y);
+            places.push((at, Seen::At(seen(cylinder.map(x, y))), 1.0));
+            places.push((at, Seen::Right(seen(half(ARM, 0.0))), 1.0));
+            places.push((at, Seen::Down(seen(half(0.0, ARM))), 1.0));
+        }
+        for module in 7..18 {
+            let along = module as f32 + 0.5;
+            for (x, y) in [(along, 6.5), (6.5, along)] {
+                places.push((Point::new(x, y), Seen::At(seen(cylinder.map(x, y))), 0.5));
+            }
+        }
+        places
+    }
+
     #[test]
     fn slopes_are_those_of_the_map() {
         let cylinder = some(1.3, 0.4);
@@ -349,5 +374,40 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_fourth_corner_comes_out_of_what_three_and_two_sides_show() {
+        for (bend, way, begun) in [(0.6, 0.3, 0.0), (1.2, 1.4, 1.57), (1.8, -0.2, 0.0)] {
+            let truth = some(bend, way);
+            let mut found = some(BEND.0, begun);
+            let cost = found
+                .fit(places(&truth, 0.3).into_iter(), 30, &mut Budget::default())
+                .expect("a fit");
+            let off = found.map(25.0, 25.0).distance(truth.map(25.0, 25.0));
+            assert!(cost < 1.0 && off < 4.0, "{bend} {way}: {cost}, {off} px");
+            let mesh = found.mesh().expect("regular");
+            for (x, y) in [(0.0, 0.0), (25.0, 12.0), (11.0, 7.0), (18.0, 24.0)] {
+                let off = mesh.map(x, y).distance(found.map(x, y));
+                assert!(off < 0.6, "{bend} {way}: mesh {off} px off at ({x}, {y})");
+            }
+        }
+    }
+
+    #[test]
+    fn nonsense_is_refused_and_never_panics() {
+        let steps = (Point::new(4.0, 0.0), Point::new(0.0, 4.0));
+        let nan = Point::new(f32::NAN, 0.0);
+        assert!(Cylinder::about(25, nan, (nan, nan), 0.0, true).is_none());
+        let mirrored = (steps.1, steps.0);
+        assert!(Cylinder::about(25, nan, mirrored, 0.0, true).is_none());
+        let middle = Point::new(50.0, 50.0);
+        let mut cylinder = Cylinder::about(25, middle, steps, 0.0, true).expect("regular");
+        let wild = [(nan, Seen::At(nan), 1.0), (middle, Seen::Right(nan), 1.0)];
+        let fitted = cylinder.fit(wild.into_iter(), 10, &mut Budget::default());
+        assert!(fitted.is_none());
+        let spent = &mut Budget::new(None, Some(0));
+        let places = places(&some(1.0, 0.0), 0.0);
+        assert!(cylinder.fit(places.into_iter(), 10, spent).is_none());
     }
 }
