@@ -15,6 +15,9 @@ const MOST_UNREAD: usize = 64;
 const WIDE: usize = 4;
 /// … and where it is not.
 const NARROW: usize = 1;
+/// Timing score of a flat grid below which it is first asked whether the symbol lies
+/// around a cylinder: there a flat one may be read, but hardly lies on its far corner.
+const DOUBTFUL: f32 = 0.8;
 /// Least timing score of a triple that is worth sampling.
 const LEAST_TIMING: f32 = 0.55;
 /// The same where a finder pattern is not seen.
@@ -121,7 +124,9 @@ impl Trial {
         reads: &mut Reads,
     ) -> Option<Quad> {
         let mut best: Option<(Grid, Statistics)> = None;
-        for (side, timing) in locator.sides(side) {
+        let mut around = None;
+        let estimate = side;
+        for (side, timing) in locator.sides(estimate) {
             if timing < LEAST_TIMING || budget.is_spent() {
                 continue;
             }
@@ -129,6 +134,13 @@ impl Trial {
             let Some(mut grid) = locator.grid(side) else {
                 continue;
             };
+            if around.is_none() && grid.timing < DOUBTFUL {
+                let found = self.try_around(locator, sampler, estimate, options, budget, reads);
+                if let Some((grid, _, true)) = &found {
+                    return Some(grid.corners());
+                }
+                around = Some(found);
+            }
             let (end, statistics) = self.bend_and_read(&mut grid, sampler, options, budget, reads);
             match end {
                 End::Read => return Some(grid.corners()),
@@ -142,7 +154,8 @@ impl Trial {
                 best = Some((grid, statistics));
             }
         }
-        let around = self.try_around(locator, sampler, side, options, budget, reads);
+        let around = around
+            .unwrap_or_else(|| self.try_around(locator, sampler, estimate, options, budget, reads));
         if let Some((grid, statistics, read)) = around {
             if read {
                 return Some(grid.corners());
