@@ -230,11 +230,11 @@ impl Cylinder {
             for (axis, wanted) in [wanted.x, wanted.y].into_iter().enumerate() {
                 let off = (f64::from(wanted) - change.at[axis]) * unit;
                 cost += weight * off * off;
-                for i in 0..UNKNOWNS {
-                    let slope = change.by[i][axis] * unit;
+                let slopes = change.by.map(|by| by[axis] * unit);
+                for (i, slope) in slopes.iter().enumerate() {
                     sums[i] += (weight * slope * off) as f32;
-                    for j in 0..=i {
-                        squares[i][j] += (weight * slope * change.by[j][axis] * unit) as f32;
+                    for (square, other) in squares[i][..=i].iter_mut().zip(&slopes) {
+                        *square += (weight * slope * other) as f32;
                     }
                 }
             }
