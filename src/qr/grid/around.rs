@@ -7,7 +7,7 @@
 //! ```
 
 use super::Grid;
-use super::cylinder::{ARM, Cylinder, Place, Seen};
+use super::cylinder::{ARM, Cylinder, EXACT, Place, Seen};
 use super::locate::Locator;
 use super::mesh::Mesh;
 use super::trail::Trail;
@@ -26,6 +26,9 @@ const FLAT: f32 = 0.06;
 /// by 1.5 with a finder pattern on the rim; what passed for timing patterns in pictures
 /// without a code was off by 7 and more.
 const MOST_COST: f64 = 2.0;
+/// What a cylinder leaves of how far places are off a flat map, at most: less than that
+/// is blur and noise, which nine unknowns follow better than eight.
+const MOST_LEFT: f32 = 0.7;
 /// Weight of a module of a timing pattern: it is known along its row, and less across.
 const TIMING_WEIGHT: f32 = 0.5;
 /// Directions of the axis from which a fit begins, each tilted one way and the other.
@@ -72,10 +75,13 @@ impl Locator<'_> {
             return None;
         }
         let mut places = self.places(side, row.as_ref(), column.as_ref());
-        if places.off_flat()? < FLAT {
+        let off_flat = places.off_flat()?;
+        if off_flat < FLAT {
             return None;
         }
-        let mut cylinder = self.cylinder(side, &places, budget)?;
+        let most = f64::from(MOST_LEFT * off_flat) / EXACT;
+        let most = (most * most).min(MOST_COST);
+        let mut cylinder = self.cylinder(side, &places, most, budget)?;
         let mesh = self.aligned(&mut cylinder, side, &mut places, budget)?;
         let grid = Grid {
             side,
@@ -113,10 +119,16 @@ impl Locator<'_> {
         places
     }
 
-    /// The cylinder that `places` lie on; `None` if they lie on none, or there is no
-    /// time. A fit finds what is near its beginning, so it begins with the axis in
-    /// each direction and with either tilt.
-    fn cylinder(&self, side: usize, places: &Places, budget: &mut Budget) -> Option<Cylinder> {
+    /// The cylinder that `places` lie on, off it by `most` at most; `None` if they lie
+    /// on none, or there is no time. A fit finds what is near its beginning, so it
+    /// begins with the axis in each direction and with either tilt.
+    fn cylinder(
+        &self,
+        side: usize,
+        places: &Places,
+        most: f64,
+        budget: &mut Budget,
+    ) -> Option<Cylinder> {
         let [corner, right, down] = self.patterns.map(|pattern| pattern.centre);
         let module = 1.0 / (side as f32 - 7.0);
         let steps = ((right - corner) * module, (down - corner) * module);
@@ -135,7 +147,7 @@ impl Locator<'_> {
                 }
             }
         }
-        let mut least = (MOST_COST, None);
+        let mut least = (most, None);
         for (_, mut cylinder) in best.into_iter().flatten() {
             let cost = cylinder.fit(places.iter(), LAST_STEPS, budget)?;
             if cost < least.0 {

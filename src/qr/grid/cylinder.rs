@@ -22,7 +22,7 @@ const NEARNESS: (f64, f64, f64) = (0.15, 0.15, 0.6);
 /// The bend as is likely, and how far from that it is likely to lie.
 const BEND: (f64, f64) = (1.0, 1.0);
 /// How exactly places are known, in modules.
-const EXACT: f64 = 0.15;
+pub const EXACT: f64 = 0.15;
 /// What adding up one place for a step costs, in units of work.
 const UNITS_PER_PLACE: usize = 30;
 
