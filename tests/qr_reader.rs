@@ -515,10 +515,10 @@ struct Entry {
 const GOLDEN: [(&str, &str, usize); 13] = [
     ("zxing", "", 180),
     ("zxing-cpp", "", 130),
-    ("boofcv", "", 618),
+    ("boofcv", "", 620),
     ("boofcv", "brightness", 39),
     ("boofcv", "close", 20),
-    ("boofcv", "curved", 27),
+    ("boofcv", "curved", 29),
     ("boofcv", "high_version", 16),
     ("boofcv", "nominal", 39),
     ("boofcv", "rotations", 65),

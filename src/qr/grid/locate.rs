@@ -56,7 +56,7 @@ pub(super) struct Oriented {
     pub(super) centre: Point,
     pub(super) x: Point,
     pub(super) y: Point,
-    trusted: bool,
+    pub(super) trusted: bool,
 }
 
 impl Oriented {

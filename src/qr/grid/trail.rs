@@ -94,3 +94,64 @@ impl Trail {
         middles.map(|(i, two)| (i as f32 + 7.5, (two[0] + two[1]) * 0.5))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RADIUS: f32 = 100.0;
+    const MODULE: f32 = 4.0;
+    const SIDE: usize = 29;
+
+    /// A place of a symbol whose rows are arcs about the origin.
+    fn place(x: f32, y: f32) -> Point {
+        let (sin, cos) = (x * MODULE / RADIUS).sin_cos();
+        Point::new(sin, -cos) * (RADIUS - y * MODULE)
+    }
+
+    fn oriented(x: f32) -> Oriented {
+        let half = |dx: f32, dy: f32| (place(x + dx, 3.5 + dy) - place(x - dx, 3.5 - dy)) * 0.5;
+        Oriented {
+            centre: place(x, 3.5),
+            x: half(1.0, 0.0),
+            y: half(0.0, 1.0),
+            trusted: true,
+        }
+    }
+
+    /// Follows row 6 of it, of which `torn` modules are light.
+    fn follow(torn: std::ops::Range<usize>) -> Option<Trail> {
+        let darkness = |at: Point| {
+            let x = at.x.atan2(-at.y) * RADIUS / MODULE;
+            let y = (RADIUS - at.length()) / MODULE;
+            let column = x.max(0.0) as usize;
+            let finder = column < 7 || column >= SIDE - 7;
+            let dark = (finder || column.is_multiple_of(2)) && !torn.contains(&column);
+            if dark && (6.0..7.0).contains(&y) || finder && y < 5.0 {
+                1.0
+            } else {
+                -1.0
+            }
+        };
+        let ends = (oriented(3.5), oriented(SIDE as f32 - 3.5));
+        let steps = |pattern: &Oriented| (pattern.x, pattern.y);
+        Trail::follow((&ends.0, &ends.1), steps, 31.0, darkness)
+    }
+
+    #[test]
+    fn modules_are_counted_and_placed_around_a_bend() {
+        let trail = follow(0..0).expect("a timing pattern");
+        assert_eq!(trail.side, SIDE);
+        assert_eq!(trail.modules().count(), SIDE - 14);
+        for (column, at) in trail.modules() {
+            let off = at.distance(place(column, 6.5));
+            assert!(off < 0.4 * MODULE, "{off} px off at {column}");
+        }
+    }
+
+    #[test]
+    fn one_that_is_torn_is_none() {
+        assert!(follow(12..15).is_none());
+        assert!(follow(7..29).is_none());
+    }
+}
