@@ -2,7 +2,7 @@
 //! look over all of it, then, where there are signs of more, a closer one.
 
 use super::budget::Budget;
-use super::finder::{FinderPattern, Finders, Grouping, Look};
+use super::finder::{BENT, FLAT, FinderPattern, Finders, Grouping, Look};
 use super::grid::Locator;
 use super::trial::Trial;
 use super::{ReaderOptions, Reads};
@@ -20,6 +20,8 @@ pub struct Pass {
     roughness: f32,
     /// What stands, and held nothing, may be left out.
     spares: bool,
+    /// Whether symbols are read that are bent so much that no flat one looks alike.
+    bent: bool,
 }
 
 /// The cheap look first; then, where there are signs of more, one that sees
@@ -36,6 +38,7 @@ pub const PASSES: [Pass; 2] = [
         clarity: 0.2,
         roughness: 0.5,
         spares: true,
+        bent: true,
     },
     Pass {
         step: 2,
@@ -48,6 +51,7 @@ pub const PASSES: [Pass; 2] = [
         clarity: 0.0,
         roughness: 0.65,
         spares: false,
+        bent: true,
     },
 ];
 /// For a part of a picture from which blur was taken out: contrast is what it
@@ -63,6 +67,7 @@ pub const DEBLURRED: Pass = Pass {
     clarity: 0.1,
     roughness: 0.65,
     spares: false,
+    bent: false,
 };
 /// Most triples that are ranked in one frame.
 const MOST_TRIPLES: usize = 8192;
@@ -78,6 +83,10 @@ const PATIENCE_PER_CODE: u32 = 40;
 /// every third row, sixty frames of plain belt texture had one rough finder pattern
 /// for 43 000 crossed rows, and none of them was looked at twice.
 const CROSSED_PER_CHANCE: u32 = 2600;
+/// A finder pattern of a bent symbol is no rougher than this, even near the rim.
+const BENT_ROUGHNESS: f32 = 0.45;
+/// Triples of bent symbols that are tried in a pass.
+const MOST_BENT: usize = 64;
 /// Finder patterns within a code that are much smaller than its own and as smooth
 /// as this are those of another one.
 const NESTED_ROUGHNESS: f32 = 0.3;
@@ -125,6 +134,9 @@ impl Sweep {
         self.find(luma, pass, options, budget);
         self.used.resize(self.finders.found().len(), false);
         self.read_triples(luma, seen, trial, options, budget, reads);
+        if pass.bent {
+            self.read_bent(luma, seen, trial, options, budget, reads);
+        }
         reads.work.crossed = self.finders.work.crossed;
         reads.work.measured = self.finders.work.measured;
         reads.work.finders = self.finders.found().len() as u32;
@@ -213,7 +225,10 @@ impl Sweep {
             return;
         }
         let mut patience = [PATIENCE; 12];
-        for triple in self.grouping.group(finders, MOST_TRIPLES, budget) {
+        for triple in self
+            .grouping
+            .group(finders, |_| true, &FLAT, MOST_TRIPLES, budget)
+        {
             if reads.codes.len() >= options.max_codes || budget.is_spent() {
                 break;
             }
@@ -238,17 +253,64 @@ impl Sweep {
                 trial.locate_and_read(&locator, &sampler, triple.side, options, budget, reads);
             if let Some(quad) = read {
                 *patience += PATIENCE_PER_CODE;
-                let smallest = corners
-                    .iter()
-                    .fold(f32::MAX, |least, &i| least.min(finders[i].module));
-                for (used, finder) in self.used.iter_mut().zip(finders) {
-                    // A smaller code may lie within this one.
-                    let nested =
-                        finder.module < 0.6 * smallest && finder.roughness < NESTED_ROUGHNESS;
-                    *used |= !nested && quad.contains(finder.centre);
-                }
+                note_used(&mut self.used, finders, corners, &quad);
             }
         }
+    }
+
+    /// The same for what is left: triples that no flat symbol has, but perhaps one
+    /// around a cylinder.
+    fn read_bent(
+        &mut self,
+        luma: Luma<'_>,
+        seen: usize,
+        trial: &mut Trial,
+        options: &ReaderOptions,
+        budget: &mut Budget,
+        reads: &mut Reads,
+    ) {
+        let Self {
+            pyramid,
+            finders,
+            grouping,
+            used,
+            ..
+        } = self;
+        let finders = finders.found();
+        if used.iter().filter(|used| !*used).count() < 3 || finders.len() == seen {
+            return;
+        }
+        let free = |index: usize| !used[index] && finders[index].roughness < BENT_ROUGHNESS;
+        for triple in grouping.group(finders, free, &BENT, MOST_BENT, budget) {
+            if reads.codes.len() >= options.max_codes || budget.is_spent() {
+                break;
+            }
+            let corners = [triple.corner, triple.right, triple.down].map(usize::from);
+            if corners.iter().any(|&i| used[i]) || corners.iter().all(|&i| i < seen) {
+                continue;
+            }
+            let Some(sampler) = sampler(pyramid, luma, finders[corners[0]].module) else {
+                continue;
+            };
+            let locator = Locator::new(sampler, finders, triple);
+            budget.spend(UNITS_PER_SIDE * triple.side as usize);
+            let read = trial.read_around(&locator, &sampler, triple.side, options, budget, reads);
+            if let Some(quad) = read {
+                note_used(used, finders, corners, &quad);
+            }
+        }
+    }
+}
+
+/// Notes which finder patterns lie in a code that was read, by those at its `corners`.
+fn note_used(used: &mut [bool], finders: &[FinderPattern], corners: [usize; 3], quad: &Quad) {
+    let smallest = corners
+        .iter()
+        .fold(f32::MAX, |least, &i| least.min(finders[i].module));
+    for (used, finder) in used.iter_mut().zip(finders) {
+        // A smaller code may lie within this one.
+        let nested = finder.module < 0.6 * smallest && finder.roughness < NESTED_ROUGHNESS;
+        *used |= !nested && quad.contains(finder.centre);
     }
 }
 

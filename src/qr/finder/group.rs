@@ -18,8 +18,6 @@ const UNITS_PER_COMPARISON: usize = 8;
 /// (versions 1 and 40 have 14 and 170), with room for error and, since each end
 /// sees it by its own scale, for perspective.
 const LEGS: std::ops::Range<f32> = 8.0..260.0;
-/// Most that a partner may lie off a side's direction, as a tangent.
-const ASKEW: f32 = 0.45;
 /// A finder pattern less square than this is drawn with round rings, or so blurred
 /// that it does not tell where its sides are.
 const ROUND: f32 = 0.3;
@@ -30,8 +28,32 @@ const MOST_RATIO: f32 = 3.5;
 /// (sizes fall with the distance as its power of 3/2, steps along the leg as its
 /// square), 2 on a cylinder.
 const SEEN_PER_SIZE: f32 = 1.5;
-/// Triples less plausible than this are dropped.
-const MOST_COST: f32 = 2.6;
+
+/// What three finder patterns of one symbol may look like.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// Most that a partner may lie off a side's direction, as a tangent.
+    askew: f32,
+    /// Most that the two legs may differ in modules, in logarithms.
+    differ: f32,
+    /// Triples less plausible than this are dropped.
+    cost: f32,
+}
+
+/// Of a flat symbol: by perspective alone the two counts of modules, each the mean
+/// of both ends, hardly differ; blur and damage make them differ more.
+pub const FLAT: Shape = Shape {
+    askew: 0.45,
+    differ: 0.35,
+    cost: 2.6,
+};
+/// Of one around a cylinder: the patterns at both ends of a leg may point away from
+/// each other, by up to half the angle that the leg takes.
+pub const BENT: Shape = Shape {
+    askew: 1.0,
+    differ: 1.0,
+    cost: 6.0,
+};
 
 /// The three finder patterns of a symbol, as indices; at the middle of each.
 #[derive(Clone, Copy, Debug)]
@@ -64,21 +86,23 @@ pub struct Grouping {
 }
 
 impl Grouping {
-    /// The triples among `finders` (at most 65536), most plausible first, at
-    /// most `most` of them.
+    /// The triples of this `shape` among those `finders` (at most 65536) that are
+    /// `wanted`, most plausible first, at most `most` of them.
     pub fn group(
         &mut self,
         finders: &[FinderPattern],
+        wanted: impl Fn(usize) -> bool,
+        shape: &Shape,
         most: usize,
         budget: &mut Budget,
     ) -> &[Triple] {
         self.triples.clear();
-        self.find_partners(finders, budget);
+        self.find_partners(finders, wanted, shape, budget);
         for (corner, sides) in self.partners.iter().enumerate() {
             for side in 0..4 {
                 for right in sides[side].iter().flatten() {
                     for down in sides[(side + 1) % 4].iter().flatten() {
-                        if let Some(triple) = triple(finders, corner, right, down) {
+                        if let Some(triple) = triple(finders, shape, corner, right, down) {
                             self.triples.push(triple);
                         }
                     }
@@ -93,12 +117,19 @@ impl Grouping {
 
     /// For each finder pattern the best partners on its four sides. Sorted by x,
     /// so that only those within reach are compared.
-    fn find_partners(&mut self, finders: &[FinderPattern], budget: &mut Budget) {
+    fn find_partners(
+        &mut self,
+        finders: &[FinderPattern],
+        wanted: impl Fn(usize) -> bool,
+        shape: &Shape,
+        budget: &mut Budget,
+    ) {
         self.partners.clear();
         self.partners.resize(finders.len(), [[None; PARTNERS]; 4]);
         self.order.clear();
+        let all = 0..finders.len().min(usize::from(u16::MAX)) as u16;
         self.order
-            .extend(0..finders.len().min(usize::from(u16::MAX)) as u16);
+            .extend(all.filter(|&index| wanted(usize::from(index))));
         let x = |index: &u16| finders[usize::from(*index)].centre.x;
         self.order.sort_unstable_by(|a, b| x(a).total_cmp(&x(b)));
         for (at, &i) in self.order.iter().enumerate() {
@@ -119,7 +150,8 @@ impl Grouping {
                 {
                     continue;
                 }
-                let (Some((here, near)), Some((there, far))) = (seen(one, other), seen(other, one))
+                let (Some((here, near)), Some((there, far))) =
+                    (seen(one, other, shape), seen(other, one, shape))
                 else {
                     continue;
                 };
@@ -153,7 +185,7 @@ struct Sight {
 
 /// On which side of `one` does `other` lie, how many modules away, how far off
 /// the straight?
-fn seen(one: &FinderPattern, other: &FinderPattern) -> Option<(usize, Sight)> {
+fn seen(one: &FinderPattern, other: &FinderPattern, shape: &Shape) -> Option<(usize, Sight)> {
     let offset = other.centre - one.centre;
     let local = one.local(offset);
     let round = one.squareness < ROUND;
@@ -168,7 +200,7 @@ fn seen(one: &FinderPattern, other: &FinderPattern) -> Option<(usize, Sight)> {
     } else {
         (modules, across.abs() / modules.max(1e-6))
     };
-    (LEGS.contains(&modules) && askew < ASKEW).then_some((side, Sight { modules, askew }))
+    (LEGS.contains(&modules) && askew < shape.askew).then_some((side, Sight { modules, askew }))
 }
 
 /// Near ones win over distant ones of the same quality: finder patterns of the
@@ -189,6 +221,7 @@ fn keep(partners: &mut [Option<Partner>; PARTNERS], new: Partner) {
 
 fn triple(
     finders: &[FinderPattern],
+    shape: &Shape,
     corner: usize,
     right: &Partner,
     down: &Partner,
@@ -202,16 +235,14 @@ fn triple(
         return None;
     }
     let differ = (right.modules / down.modules).ln().abs();
-    // By perspective alone the two counts, each the mean of both ends, hardly
-    // differ; blur and damage make them differ more.
-    if differ > 0.35 {
+    if differ > shape.differ {
         return None;
     }
     let side = (right.modules + down.modules) / 2.0 + 7.0;
     let rough = |index: usize| finders[index].roughness;
     let roughness = rough(corner) + rough(right.index.into()) + rough(down.index.into());
     let cost = roughness + rank(right) + rank(down) + 3.0 * differ + 0.5 * cosine.abs();
-    (cost < MOST_COST).then_some(Triple {
+    (cost < shape.cost).then_some(Triple {
         corner: corner as u16,
         right: right.index,
         down: down.index,
@@ -254,11 +285,34 @@ mod tests {
             };
             let finders = [at(0.0, 54.0, 90.0), at(54.0, 0.0, 180.0), at(0.0, 0.0, 0.0)];
             let mut grouping = Grouping::default();
-            let best = grouping.group(&finders, 10, &mut Budget::default())[0];
+            let best = grouping.group(&finders, |_| true, &FLAT, 10, &mut Budget::default())[0];
             assert_eq!((best.corner, best.right, best.down), (2, 1, 0));
             assert!((best.side - 25.0).abs() < 0.01);
             assert!(best.cost < 0.2);
         }
+    }
+
+    #[test]
+    fn finder_patterns_that_point_away_from_each_other_are_grouped_as_bent_alone() {
+        // The right one is turned by 55° and seen from the side: a symbol whose rows
+        // run around a cylinder.
+        let mut right = finder(180.0, 150.0, 3.0, 55.0);
+        right.u = right.u * 0.6;
+        right.module *= 0.6f32.sqrt();
+        let finders = [
+            finder(100.0, 100.0, 3.0, -5.0),
+            right,
+            finder(95.0, 190.0, 3.0, -5.0),
+        ];
+        let grouped = |shape: &Shape, wanted: fn(usize) -> bool| {
+            let mut grouping = Grouping::default();
+            let triples = grouping.group(&finders, wanted, shape, 9, &mut Budget::default());
+            let wanted = |triple: &Triple| (triple.corner, triple.right, triple.down) == (0, 1, 2);
+            triples.iter().any(wanted)
+        };
+        assert!(grouped(&BENT, |_| true));
+        assert!(!grouped(&FLAT, |_| true));
+        assert!(!grouped(&BENT, |index| index != 1));
     }
 
     #[test]
@@ -274,7 +328,7 @@ mod tests {
             }
         }
         let mut grouping = Grouping::default();
-        let triples = grouping.group(&finders, 100_000, &mut Budget::default());
+        let triples = grouping.group(&finders, |_| true, &FLAT, 100_000, &mut Budget::default());
         assert!(triples.len() <= finders.len() * 4 * PARTNERS * PARTNERS);
         for symbol in 0..64u16 {
             assert!(triples.iter().any(|t| {

@@ -14,7 +14,7 @@ mod runs;
 mod scan;
 mod shape;
 
-pub use group::{Grouping, Triple};
+pub use group::{BENT, FLAT, Grouping, Triple};
 pub use scan::{Finders, Look};
 
 use crate::geometry::{Point, Quad};

@@ -43,11 +43,11 @@ pub struct Locator<'a> {
     sampler: Sampler<'a>,
     pub(super) patterns: [Oriented; 3],
     bow: Option<Bow>,
-    inverted: bool,
+    pub(super) inverted: bool,
     pub(super) dark: f32,
     pub(super) light: f32,
-    module: f32,
-    edge: f32,
+    pub(super) module: f32,
+    pub(super) edge: f32,
 }
 
 /// A finder pattern whose `x` runs to the right of the symbol and `y` down.
@@ -56,7 +56,7 @@ pub(super) struct Oriented {
     pub(super) centre: Point,
     pub(super) x: Point,
     pub(super) y: Point,
-    trusted: bool,
+    pub(super) trusted: bool,
 }
 
 impl Oriented {
@@ -293,7 +293,14 @@ impl<'a> Locator<'a> {
 
     /// The alignment pattern at module (`x`, `y`), where the map and `shift`
     /// expect it, at most `radius` modules off.
-    fn find(&self, mesh: &Mesh, x: f32, y: f32, shift: Point, radius: f32) -> Option<(Point, f32)> {
+    pub(super) fn find(
+        &self,
+        mesh: &Mesh,
+        x: f32,
+        y: f32,
+        shift: Point,
+        radius: f32,
+    ) -> Option<(Point, f32)> {
         let value = |at: Point| self.value(at);
         let at = mesh.map(x, y);
         let search = Search {

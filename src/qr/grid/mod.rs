@@ -5,9 +5,11 @@
 //! takes the grey value of each module and makes confidences of them.
 
 mod alignment;
+mod around;
 mod bend;
 mod bow;
 mod corner;
+mod cylinder;
 mod equaliser;
 mod fit;
 mod locate;
@@ -18,6 +20,7 @@ mod settle;
 mod solve;
 mod strip;
 mod timing;
+mod trail;
 
 pub use bend::Bender;
 pub use corner::{Corner, Timing};

@@ -1,11 +1,12 @@
 //! One try at a symbol whose grid is supposed: sample, judge, decode.
 
+mod three;
+
+pub use three::Supposed;
+
 use super::budget::Budget;
-use super::grid::{
-    Bender, Equaliser, Fit, Freedom, Grid, Locator, Samples, Settler, Statistics, refine,
-};
+use super::grid::{Bender, Equaliser, Fit, Grid, Samples, Settler, Statistics};
 use super::{Code, Decoder, Modules, ReaderOptions, Reads, Reason, Unread, quality};
-use crate::geometry::Quad;
 use crate::optics::Sampler;
 
 /// Symbols located but not read that are told of, at most.
@@ -15,21 +16,6 @@ const MOST_UNREAD: usize = 64;
 const WIDE: usize = 4;
 /// … and where it is not.
 const NARROW: usize = 1;
-/// Least timing score of a triple that is worth sampling.
-const LEAST_TIMING: f32 = 0.55;
-/// The same where a finder pattern is not seen.
-const LEAST_UNSETTLED: f32 = 0.35;
-/// Least agreement of the function patterns of a settled grid that is worth
-/// decoding.
-const LEAST_AGREEMENT: f32 = 0.5;
-/// How far, in modules, a finder pattern may lie from where it was seen, …
-const SEEN_REACH: f32 = 0.5;
-/// … from where two others suppose it, …
-const HIDDEN_REACH: f32 = 3.0;
-/// … and the place across from where three make it a parallelogram.
-const ACROSS_REACH: f32 = 2.5;
-/// Least timing score, or agreement after settling, of a grid that is worth bending.
-const BENDING: f32 = 0.6;
 /// Least agreement of the function patterns of what is told of as a symbol that was
 /// not read. Of 896 grids that texture and noise had passed for on the synthetic
 /// belt none had more than 0.58; symbols spoilt by glare or damage have 0.8 and more.
@@ -46,25 +32,6 @@ const RISK: f64 = 1e-10;
 fn share(fruitless: u32) -> f64 {
     let rank = f64::from(fruitless) + 1.0;
     RISK * 0.6 / (rank * rank)
-}
-
-/// What is supposed of a symbol before its grid is settled.
-#[derive(Clone, Copy, Debug)]
-pub struct Supposed {
-    /// Modules a side, as far as distances tell.
-    pub side: f32,
-    /// Which of its finder patterns is not seen: 0 at the corner, 1 right, 2 down.
-    pub hidden: Option<usize>,
-}
-
-/// How a grid is bent before it is tried again.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Bending {
-    None,
-    /// As a whole: see [`Bender`].
-    Whole,
-    /// Part by part: see [`refine`].
-    Parts,
 }
 
 /// Tries grids, in memory that it keeps.
@@ -96,126 +63,6 @@ impl Trial {
     /// of random modules: at most 1e-10, all added up.
     pub fn risk(&self) -> f64 {
         self.risk
-    }
-
-    /// Reads the symbol of three finder patterns if it can; gives its corners.
-    /// `side` is what their distances tell, in modules.
-    pub fn locate_and_read(
-        &mut self,
-        locator: &Locator<'_>,
-        sampler: &Sampler<'_>,
-        side: f32,
-        options: &ReaderOptions,
-        budget: &mut Budget,
-        reads: &mut Reads,
-    ) -> Option<Quad> {
-        let mut best: Option<(Grid, Statistics)> = None;
-        for (side, timing) in locator.sides(side) {
-            if timing < LEAST_TIMING || budget.is_spent() {
-                continue;
-            }
-            budget.spend(UNITS_PER_MODULE * side * side);
-            let Some(mut grid) = locator.grid(side) else {
-                continue;
-            };
-            let mut statistics = Statistics::default();
-            for bending in [Bending::None, Bending::Whole, Bending::Parts] {
-                if bending != Bending::None {
-                    let fit = Fit::of(&self.modules);
-                    let worth = match bending {
-                        Bending::Whole => fit.may_be_bent(),
-                        _ => grid.timing >= BENDING && fit.is_near(),
-                    };
-                    if budget.is_spent() || !worth {
-                        break;
-                    }
-                    let Self {
-                        bender, samples, ..
-                    } = self;
-                    let bent = match bending {
-                        Bending::Whole => bender.bend(&mut grid, sampler, samples, budget),
-                        _ => refine(&mut grid, sampler, samples, budget),
-                    };
-                    if !bent {
-                        break;
-                    }
-                }
-                let (read, seen) = self.read(&grid, sampler, options, reads);
-                if read {
-                    return Some(grid.corners());
-                }
-                statistics = seen;
-                if self.is_lost(&grid, reads) {
-                    self.note_unread(&grid, sampler, &statistics, reads);
-                    return None;
-                }
-            }
-            if best.is_none() {
-                best = Some((grid, statistics));
-            }
-        }
-        if let Some((grid, statistics)) = best {
-            self.note_unread(&grid, sampler, &statistics, reads);
-        }
-        None
-    }
-
-    /// The same for three finder patterns of which not all are seen well: the grid
-    /// is first settled by all that is seen.
-    pub fn settle_and_read(
-        &mut self,
-        locator: &Locator<'_>,
-        sampler: &Sampler<'_>,
-        supposed: Supposed,
-        options: &ReaderOptions,
-        budget: &mut Budget,
-        reads: &mut Reads,
-    ) -> Option<Quad> {
-        for (side, timing) in locator.sides(supposed.side) {
-            if timing < LEAST_UNSETTLED || budget.is_spent() {
-                continue;
-            }
-            let Some(mut grid) = locator.grid(side) else {
-                continue;
-            };
-            let mut freedom = [SEEN_REACH, SEEN_REACH, SEEN_REACH, ACROSS_REACH];
-            if let Some(hidden) = supposed.hidden {
-                freedom[hidden] = HIDDEN_REACH;
-            }
-            self.samples.take(sampler, &grid);
-            self.samples.confidences(4, &mut self.modules);
-            budget.spend(UNITS_PER_MODULE * side * side);
-            let freedom = Freedom(freedom);
-            let settled = self
-                .settler
-                .settle(&mut grid, sampler, &self.samples, &freedom, budget);
-            let Some(agreement) = settled else {
-                continue;
-            };
-            if agreement < LEAST_AGREEMENT {
-                continue;
-            }
-            for bent in [false, true] {
-                if budget.is_spent() {
-                    return None;
-                }
-                if bent {
-                    if agreement < BENDING {
-                        break;
-                    }
-                    if !refine(&mut grid, sampler, &self.samples, budget) {
-                        break;
-                    }
-                }
-                if self.read(&grid, sampler, options, reads).0 {
-                    return Some(grid.corners());
-                }
-                if self.is_lost(&grid, reads) {
-                    return None;
-                }
-            }
-        }
-        None
     }
 
     /// The symbols of this frame that were located and sampled but not read.
