@@ -135,7 +135,7 @@ mod tests {
         };
         let ends = (oriented(3.5), oriented(SIDE as f32 - 3.5));
         let steps = |pattern: &Oriented| (pattern.x, pattern.y);
-        Trail::follow((&ends.0, &ends.1), steps, 31.0, darkness)
+        Trail::follow((&ends.0, &ends.1), steps, SIDE as f32, darkness)
     }
 
     #[test]
