@@ -223,7 +223,7 @@ impl Outbox {
             .map_err(|_| Ended)
     }
 
-    /// Returns when everything sent before is durable.
+    /// Returns when everything sent before is durable, and the tip tells of it.
     pub(super) fn flush(&self) {
         let (done, wait) = sync_channel(1);
         if self.jobs.send(Job::Flush(done)).is_ok() {
@@ -320,9 +320,6 @@ impl Worker {
                 self.commit(&mut batch);
                 commit_at = None;
             }
-            if let Some(done) = flushed {
-                let _ = done.send(());
-            }
             if stop && let Some(sinks) = self.sinks.take() {
                 sinks.finish();
             }
@@ -332,6 +329,10 @@ impl Worker {
                 tidied = Instant::now();
             }
             self.tell();
+            // Whoever waits looks at the tip next: whether all has been sent.
+            if let Some(done) = flushed {
+                let _ = done.send(());
+            }
             if stop {
                 return;
             }

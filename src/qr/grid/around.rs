@@ -83,17 +83,7 @@ impl Locator<'_> {
         let most = (most * most).min(MOST_COST);
         let mut cylinder = self.cylinder(side, &places, most, budget)?;
         let mesh = self.aligned(&mut cylinder, side, &mut places, budget)?;
-        let grid = Grid {
-            side,
-            mesh,
-            inverted: self.inverted,
-            module: self.module,
-            edge: self.edge,
-            timing: self.timing_of(&mesh, side),
-        };
-        let module = grid.corners().area().sqrt() / side as f32;
-        let sane = module.is_finite() && module > 0.5 && module < 4.0 * self.module;
-        sane.then_some(Grid { module, ..grid })
+        self.grid_of(side, mesh)
     }
 
     /// What finder patterns and timing patterns tell of a symbol of `side` modules.

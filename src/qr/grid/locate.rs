@@ -43,7 +43,7 @@ pub struct Locator<'a> {
     sampler: Sampler<'a>,
     pub(super) patterns: [Oriented; 3],
     bow: Option<Bow>,
-    pub(super) inverted: bool,
+    inverted: bool,
     pub(super) dark: f32,
     pub(super) light: f32,
     pub(super) module: f32,
@@ -198,6 +198,11 @@ impl<'a> Locator<'a> {
             2 => mesh = self.with_one_pattern(mesh, side, bow)?,
             _ => mesh = self.with_all_patterns(mesh, side, centres)?,
         }
+        self.grid_of(side, mesh)
+    }
+
+    /// The grid of `side` modules that `mesh` lays; `None` if it folds or blows up.
+    pub(super) fn grid_of(&self, side: usize, mesh: Mesh) -> Option<Grid> {
         let grid = Grid {
             side,
             mesh,
@@ -206,8 +211,7 @@ impl<'a> Locator<'a> {
             edge: self.edge,
             timing: self.timing_of(&mesh, side),
         };
-        let corners = grid.corners();
-        let module = corners.area().sqrt() / side as f32;
+        let module = grid.corners().area().sqrt() / side as f32;
         let sane = module.is_finite() && module > 0.5 && module < 4.0 * self.module;
         sane.then_some(Grid { module, ..grid })
     }

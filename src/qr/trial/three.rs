@@ -56,6 +56,7 @@ enum End {
     /// Another grid may read it.
     Open,
 }
+
 impl Trial {
     /// Reads the symbol of three finder patterns if it can; gives its corners.
     /// `side` is what their distances tell, in modules.
