@@ -399,15 +399,15 @@ impl Tracker {
         }
     }
 
-    /// Finds which sight is which track.
+    /// Finds which sight is which track; once more, without belief in the belt's
+    /// motion, where that alone explains what is seen.
     fn associate(&mut self) {
-        for again in [false, true] {
+        self.associator
+            .run(&self.tracks, &self.sights, &self.motion, &self.scene);
+        if self.associator.is_begging(&self.tracks, &self.sights) {
+            self.motion.doubt();
             self.associator
                 .run(&self.tracks, &self.sights, &self.motion, &self.scene);
-            if again || !self.associator.is_begging(&self.tracks, &self.sights) {
-                break;
-            }
-            self.motion.doubt();
         }
     }
 

@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 /// After so long what is waited for is not coming. With other tests beside it on two
-/// cores the longest wait has been the boot's, half a minute.
+/// cores no wait has taken a minute.
 const GIVE_UP: Duration = Duration::from_secs(15 * 60);
 
 /// Waits until `condition` holds, and says now and then what it waits for.
