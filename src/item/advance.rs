@@ -53,6 +53,7 @@ impl Tracker {
         self.last_frame += step;
         self.clock.now = self.last_frame.max(self.clock.now);
         self.scene.now = self.clock.now;
+        self.scene.again = self.variety.surprise();
         self.scene.watched_frames = self.scene.watched_frames.saturating_add(1);
     }
 

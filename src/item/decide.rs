@@ -202,6 +202,7 @@ fn read_event(
         maybe_repeat |= track.maybe_repeat;
         let top = track.champion().map(|ballot| ballot.hash)?;
         let ballot = track.ballots.iter_mut().find(|b| b.hash == top)?;
+        tracker.variety.note(top);
         summary.votes = summary.votes.min(ballot.votes);
         let Some(code) = ballot.code.take() else {
             continue;

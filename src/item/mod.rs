@@ -18,6 +18,7 @@ mod stray;
 pub mod text;
 mod track;
 mod tracker;
+mod variety;
 mod view;
 mod window;
 

@@ -78,6 +78,7 @@ impl Tracker {
                 ghost.remembered = true;
                 ghost.gap = true;
                 ghost.velocity = Some(place.velocity);
+                self.variety.note(hash_of(true, text.as_bytes()));
                 let mut hashes = vec![hash_of(true, text.as_bytes())];
                 if let Ok(bytes) = STANDARD.decode(text) {
                     hashes.push(hash_of(false, &bytes));

@@ -23,6 +23,8 @@ pub(super) struct Scene {
     pub watched_frames: u32,
     /// Share of frames in which a code in view is not read.
     pub miss_rate: f32,
+    /// How surprising it is that a new item has the payload of one before.
+    pub again: f32,
     /// Picture size in pixels.
     pub width: f32,
     pub height: f32,

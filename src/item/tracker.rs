@@ -25,6 +25,7 @@ use super::pictures::{Picture, Pictures};
 use super::scene::Scene;
 use super::text::{Sightings, Skip, TextAnswer, TextDesk, TextRequest};
 use super::track::{Clock, Sight, State, Track, Vote, What};
+use super::variety::Variety;
 use super::window::{Refused, Turn, Window, Windows};
 use super::{Hint, Published, Seen, TrackView};
 use crate::config::{ItemPlan, NoReadsPlan, OcrPlan, RulePlan, TriggerMode};
@@ -66,6 +67,7 @@ pub struct Tracker {
     pub(super) sights: Vec<Sight>,
     windows: Windows,
     window_picture: Option<Picture>,
+    pub(super) variety: Variety,
     pub(super) memories: Vec<Published>,
     pub(super) origin: Option<u64>,
     pub(super) cadence: Cadence,
@@ -95,6 +97,7 @@ impl Tracker {
                 interval: 1.0 / 60.0,
                 watched_frames: 0,
                 miss_rate: 0.3,
+                again: 0.0,
                 width: plan.width as f32,
                 height: plan.height as f32,
             },
@@ -107,6 +110,7 @@ impl Tracker {
             sights: Vec::new(),
             windows: Windows::default(),
             window_picture: None,
+            variety: Variety::default(),
             memories: Vec::new(),
             origin: None,
             cadence: Cadence::default(),
@@ -457,6 +461,9 @@ impl Tracker {
     fn follow(&mut self, codes: Found<'_>, stamp: &Stamp) {
         for k in 0..self.associator.matched.len() {
             let (i, j, rode) = self.associator.matched[k];
+            if self.associator.doubtful.contains(&i) {
+                self.tracks[i].maybe_repeat = true;
+            }
             let sight = self.sights[j];
             let whole = self.is_whole(&sight.corners);
             let track = &mut self.tracks[i];
@@ -502,8 +509,12 @@ impl Tracker {
         self.tracks.push(other);
     }
 
-    /// New tracks for what is new.
+    /// New tracks for what is new; those of what turned out to be known go.
     fn admit(&mut self, codes: Found<'_>, stamp: &Stamp, out: &mut Vec<Event>) {
+        self.associator.known.sort_unstable();
+        for &i in self.associator.known.iter().rev() {
+            self.tracks.remove(i);
+        }
         for k in 0..self.associator.fresh.len() {
             let (j, doubtful) = self.associator.fresh[k];
             let sight = self.sights[j];

@@ -109,6 +109,8 @@ struct Belt {
     uncounted: f64,
     /// … and those that the camera does not take.
     skip: Box<dyn Fn(u64) -> bool>,
+    /// Share of frames that are counted and that nobody has time for.
+    dropped: f64,
     seconds: f64,
     rng: fastrand::Rng,
     plan: ItemPlan,
@@ -138,6 +140,7 @@ impl Belt {
             shown: Box::new(|_| 0.0),
             uncounted: 0.0,
             skip: Box::new(|_| false),
+            dropped: 0.0,
             seconds: 0.0,
             rng: fastrand::Rng::with_seed(7),
             plan: plan(),
@@ -203,6 +206,9 @@ impl Belt {
             let is_lost = self.uncounted > 0.0 && self.rng.f64() < self.uncounted;
             if is_lost || (self.skip)(n) {
                 lost += 1;
+                continue;
+            }
+            if self.dropped > 0.0 && self.rng.f64() < self.dropped {
                 continue;
             }
             told = told.max(t + (self.late)(t));

@@ -12,9 +12,10 @@
 //! A surprise is the negative logarithm of a probability. The constants were
 //! found on the random belts of the tests.
 
+mod leftovers;
+
 use super::motion::Motion;
 use super::scene::{NEW_CODE, Scene};
-use super::stray::{on_the_way, stray};
 use super::track::{Sight, Track, What};
 use crate::geometry::Point;
 
@@ -76,6 +77,10 @@ pub(super) struct Associator {
     pub matched: Vec<(usize, usize, bool)>,
     /// Sights with no track, that are worth a new one: (sight, doubtful).
     pub fresh: Vec<(usize, bool)>,
+    /// Tracks that were never read and turn out to be a known code.
+    pub known: Vec<usize>,
+    /// Tracks that are read now for the first time, and may have been published.
+    pub doubtful: Vec<usize>,
     /// What the odometer shows now and how fast the belt went of late, if there
     /// is evidence.
     pub evidence: Option<(Point, Point)>,
@@ -109,6 +114,8 @@ impl Associator {
     pub fn run(&mut self, tracks: &[Track], sights: &[Sight], motion: &Motion, scene: &Scene) {
         self.matched.clear();
         self.fresh.clear();
+        self.known.clear();
+        self.doubtful.clear();
         self.pairs.clear();
         self.evidence = None;
         self.surprise = 0.0;
@@ -336,7 +343,7 @@ impl Associator {
             }
             if self.track_of[j].is_none() {
                 surprise += match sight.what {
-                    What::Read(..) => self.new_code(sight, mean, tracks, scene),
+                    What::Read(..) => self.new_code(j, mean, tracks, sights, scene),
                     What::Unread(_) => UNREAD,
                 };
             }
@@ -344,9 +351,18 @@ impl Associator {
         surprise
     }
 
-    /// How surprising a new code at this place is: how many frames must have
-    /// missed it since it came into the picture, and does it overlap another.
-    fn new_code(&self, sight: &Sight, mean: Point, tracks: &[Track], scene: &Scene) -> f32 {
+    /// How surprising it is that this sight is a new code: how many frames must
+    /// have missed it since it came into the picture, does it overlap another, and
+    /// do items with equal payloads pass here at all.
+    fn new_code(
+        &self,
+        j: usize,
+        mean: Point,
+        tracks: &[Track],
+        sights: &[Sight],
+        scene: &Scene,
+    ) -> f32 {
+        let sight = &sights[j];
         let frames = scene
             .frames_inside(sight, mean)
             .min(scene.watched_frames as f32);
@@ -365,6 +381,12 @@ impl Associator {
         });
         if overlaps {
             surprise += OVERLAP;
+        }
+        let again = self.pairs.iter().any(|pair| {
+            pair.sight == j && pair.kin == Kin::Same && self.sight_of[pair.track].is_none()
+        });
+        if again {
+            surprise += scene.again;
         }
         surprise
     }
@@ -395,106 +417,6 @@ impl Associator {
         }
         if weight > 0.0 {
             self.evidence = Some((place * (1.0 / weight), mean * (1.0 / weight)));
-        }
-    }
-
-    /// Equal payloads that the belt's motion does not bring together, one by one.
-    fn leftovers(
-        &mut self,
-        mean: Point,
-        tracks: &[Track],
-        sights: &[Sight],
-        motion: &Motion,
-        scene: &Scene,
-    ) {
-        self.costed.clear();
-        for (index, pair) in self.pairs.iter().enumerate() {
-            if pair.kin != Kin::Same
-                || self.track_of[pair.sight].is_some()
-                || self.sight_of[pair.track].is_some()
-            {
-                continue;
-            }
-            let (track, sight) = (&tracks[pair.track], &sights[pair.sight]);
-            let mut same = stray(track, sight, self.predicted[pair.track], motion, scene);
-            if track.remembered && self.is_backed(pair, tracks, sights, scene) {
-                same = same.min(1.0);
-            }
-            let other = self.new_code(sight, mean, tracks, scene)
-                + if scene.shows(self.predicted[pair.track], track.size) {
-                    scene.miss(track.missed)
-                } else {
-                    0.0
-                };
-            if same < other {
-                self.costed.push((same - other, index as u32));
-            }
-        }
-        self.costed
-            .sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        for &(_, index) in &self.costed {
-            let pair = self.pairs[index as usize];
-            if self.track_of[pair.sight].is_none() && self.sight_of[pair.track].is_none() {
-                self.track_of[pair.sight] = Some(pair.track);
-                self.sight_of[pair.track] = Some(pair.sight);
-                self.matched.push((pair.track, pair.sight, false));
-            }
-        }
-    }
-
-    /// Does another code from before the restart tell of the same mean velocity?
-    fn is_backed(&self, pair: &Pair, tracks: &[Track], sights: &[Sight], scene: &Scene) -> bool {
-        let mean_of = |pair: &Pair| {
-            let (track, sight) = (&tracks[pair.track], &sights[pair.sight]);
-            let time = (scene.now - track.seen).max(1e-3) as f32;
-            ((sight.centre - track.centre) * (1.0 / time), time)
-        };
-        let (mean, time) = mean_of(pair);
-        // Equal texts fit by chance: then the velocity must be that of before.
-        let rivals = self.pairs.iter().filter(|other| {
-            other.kin == Kin::Same
-                && tracks[other.track].remembered
-                && (other.track == pair.track || other.sight == pair.sight)
-        });
-        let before = tracks[pair.track].velocity.unwrap_or_default();
-        if rivals.count() > 1 && (mean - before).length() > 0.1 * before.length() {
-            return false;
-        }
-        self.pairs.iter().any(|other| {
-            let differs = other.track != pair.track && other.sight != pair.sight;
-            let (theirs, other_time) = mean_of(other);
-            let off = (theirs - mean).length() * time.min(other_time);
-            differs
-                && other.kin == Kin::Same
-                && tracks[other.track].remembered
-                && off < 0.2 * sights[pair.sight].size
-        })
-    }
-
-    /// What is left is new. It is doubtful if it may have been in view before a
-    /// gap or a restart as a code with the same payload that is missing now.
-    fn newcomers(
-        &mut self,
-        mean: Point,
-        tracks: &[Track],
-        sights: &[Sight],
-        motion: &Motion,
-        scene: &Scene,
-    ) {
-        for (j, sight) in sights.iter().enumerate() {
-            if self.track_of[j].is_some() {
-                continue;
-            }
-            let was_there = scene.frames_inside(sight, mean) + 1.0 >= scene.watched_frames as f32;
-            let doubtful = was_there
-                && self.pairs.iter().any(|pair| {
-                    pair.sight == j
-                        && pair.kin == Kin::Same
-                        && tracks[pair.track].gap
-                        && self.sight_of[pair.track].is_none()
-                        && on_the_way(&tracks[pair.track], sight, motion, scene)
-                });
-            self.fresh.push((j, doubtful));
         }
     }
 }
