@@ -29,7 +29,8 @@ const MOST_OFF: f32 = 2.0;
 /// terms that nothing tells at nothing.
 const BOUND: f32 = 0.3;
 const RIDGE: f32 = 1e-2;
-/// Uncertainty of a module's grey level, …
+/// By errors of the fit at three kinds of fall-off (tests): uncertainty of a module's
+/// grey level, …
 const NOISE: f32 = 8.0;
 /// … and of the root of the light: no less than the first, and by the second more
 /// than where it was measured.
@@ -255,7 +256,7 @@ mod tests {
         let oval = |x: f32, y: f32| {
             let (x, y) = (x - 18.0, y - 14.0);
             let (x, y) = (0.8 * x + 0.6 * y, 0.8 * y - 0.6 * x);
-            (x / 8.0).hypot(y / 5.0)
+            ((x / 8.0) * (x / 8.0) + (y / 5.0) * (y / 5.0)).sqrt()
         };
         let soft = |far: f32| 255.0 * ((1.4 - far) / 0.4).clamp(0.0, 2.0).powi(2);
         let falls: [(&str, &dyn Fn(f32) -> f32); 3] = [
