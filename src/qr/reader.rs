@@ -110,7 +110,12 @@ impl Reader {
         self.trial.start();
         for pass in &PASSES {
             reads.work.passes += 1;
-            let Self { sweep, trial, .. } = self;
+            let Self {
+                sweep,
+                trial,
+                attempts,
+                ..
+            } = self;
             sweep.pass(luma, pass, trial, options, &mut budget, reads);
             let scene = Scene {
                 luma,
@@ -118,6 +123,14 @@ impl Reader {
                 hints,
                 options,
             };
+            if reads.work.passes == 1 {
+                attempts.run_early(Job {
+                    scene: &scene,
+                    trial,
+                    budget: &mut budget,
+                    reads,
+                });
+            }
             if budget.is_spent() || !evidence(&scene, reads) {
                 break;
             }
@@ -162,7 +175,7 @@ fn evidence(scene: &Scene<'_>, reads: &Reads) -> bool {
     let clear = if nothing { FAIRLY_CLEAR } else { CLEAR };
     reads.codes.len() < scene.options.max_codes
         && (nothing && scene.luma.width() * scene.luma.height() <= SMALL
-            || scene.sweep.suspects()
+            || scene.sweep.suspects(reads)
             || scene.shows_more(clear, reads))
 }
 

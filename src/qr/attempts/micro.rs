@@ -19,6 +19,9 @@ use crate::qr::{Code, Modules, Unread};
 /// Most finder patterns that are tried in one frame: together with [`Bounds`]
 /// this keeps false reads below one in 10^10 frames.
 const MOST: usize = 64;
+/// Where the first look left no more finder patterns than this, they are tried
+/// before a second look: that costs less than the look.
+const FEW: usize = 4;
 /// Units of work for following timing patterns four ways.
 const FOLLOWING: usize = 1500;
 /// Distance outside the symbol at which the quiet zone is looked at, in modules.
@@ -84,7 +87,43 @@ const BOUNDS: [Bounds; 4] = [
 #[derive(Default)]
 pub struct Micro {
     candidates: Vec<(usize, FinderPattern)>,
+    /// Those of this frame that were tried before the others were looked for.
+    early: [Option<Point>; FEW],
     strips: Strips,
+}
+
+impl Micro {
+    /// Tries the finder patterns of the first look, where there are so few that it
+    /// costs little, and notes them.
+    pub fn try_early(&mut self, job: &mut Job<'_, '_>) {
+        self.early = [None; FEW];
+        if !job.scene.options.micro {
+            return;
+        }
+        self.candidates.clear();
+        let found = job.scene.sweep.found().enumerate();
+        let left = found.filter(|(_, (finder, used))| !used && !job.reads.explain(finder.centre));
+        let left = left.map(|(index, (finder, _))| (index, *finder));
+        self.candidates.extend(left.take(FEW + 1));
+        if self.candidates.len() > FEW {
+            return;
+        }
+        for index in 0..self.candidates.len() {
+            let centre = self.candidates[index].1.centre;
+            if job.budget.is_spent() || job.reads.codes.len() >= job.scene.options.max_codes {
+                return;
+            }
+            if job.reads.explain(centre) {
+                continue;
+            }
+            self.early[index] = Some(centre);
+            let before = job.budget.spent();
+            self.follow(index, job);
+            let tried = &mut job.reads.work.corners;
+            tried.times += 1;
+            tried.units += job.budget.spent() - before;
+        }
+    }
 }
 
 impl Kind for Micro {
@@ -95,7 +134,8 @@ impl Kind for Micro {
         }
         self.candidates.clear();
         for (index, (finder, used)) in scene.sweep.found().enumerate() {
-            if !used && !reads.explain(finder.centre) {
+            let early = self.early.contains(&Some(finder.centre));
+            if !used && !early && !reads.explain(finder.centre) {
                 self.candidates.push((index, *finder));
             }
         }
@@ -124,7 +164,14 @@ impl Kind for Micro {
     }
 
     fn attempt(&mut self, proposal: &Proposal, job: &mut Job<'_, '_>) -> bool {
-        let Some((_, finder)) = self.candidates.get(proposal.index) else {
+        self.follow(proposal.index, job)
+    }
+}
+
+impl Micro {
+    /// Tries the finder pattern of candidate `index` all ways round.
+    fn follow(&mut self, index: usize, job: &mut Job<'_, '_>) -> bool {
+        let Some((_, finder)) = self.candidates.get(index) else {
             return false;
         };
         let scene = job.scene;

@@ -152,6 +152,11 @@ impl Attempts {
         }
     }
 
+    /// What costs less than a second look over the frame, to be made before it.
+    pub fn run_early(&mut self, mut job: Job<'_, '_>) {
+        self.micro.try_early(&mut job);
+    }
+
     /// Makes attempts until none is left, the budget is spent or there are as many
     /// codes as are wanted.
     pub fn run(&mut self, mut job: Job<'_, '_>) {

@@ -38,6 +38,8 @@ const PER_COLUMN: usize = 30;
 #[derive(Default)]
 pub struct Strips {
     grey: Vec<f32>,
+    /// Of each column of it.
+    sums: Vec<f32>,
     modules: Modules,
     decoder: Decoder,
 }
@@ -118,6 +120,13 @@ impl Strips {
                     .push(places.into_iter().map(value).sum::<f32>() / places.len() as f32);
             }
         }
+        self.sums.clear();
+        self.sums.resize(width, 0.0);
+        for row in self.grey.chunks(width).take(height) {
+            for (sum, value) in self.sums.iter_mut().zip(row) {
+                *sum += value;
+            }
+        }
         self.modules.reset(width);
         let mut contrast = 0.0;
         for x in 0..width {
@@ -139,21 +148,19 @@ impl Strips {
     /// around column `x`.
     fn levels(&self, x: usize, width: usize, height: usize) -> (f32, f32) {
         let columns = x.saturating_sub(AROUND)..(x + AROUND + 1).min(width);
-        let values = || {
-            let rows = self.grey.chunks(width).take(height);
-            rows.flat_map(|row| &row[columns.clone()])
-        };
-        let mean = values().sum::<f32>() / (columns.len() * height).max(1) as f32;
-        let (mut low, mut lows, mut high, mut highs) = (0.0, 0.0, 0.0, 0.0);
-        for &value in values() {
-            if value < mean {
-                low += value;
-                lows += 1.0;
-            } else {
-                high += value;
-                highs += 1.0;
+        let count = (columns.len() * height).max(1) as f32;
+        let sum: f32 = self.sums[columns.clone()].iter().sum();
+        let mean = sum / count;
+        // Without branches, of which half would be guessed wrong.
+        let (mut low, mut lows) = (0.0, 0.0);
+        for row in self.grey.chunks(width).take(height) {
+            for &value in &row[columns.clone()] {
+                let below = f32::from(u8::from(value < mean));
+                low += below * value;
+                lows += below;
             }
         }
+        let (high, highs) = (sum - low, count - lows);
         (low / f32::max(lows, 1.0), high / f32::max(highs, 1.0))
     }
 }

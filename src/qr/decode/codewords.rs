@@ -6,6 +6,7 @@ use super::blocks::Blocks;
 use super::layout::Layout;
 use super::reed_solomon::{MAX_BLOCK, MAX_PARITY, Syndromes, correct, syndromes};
 use super::risk::miscorrection;
+use super::unknowns::{Bit, Unknowns};
 
 /// Module confidence that stands for odds of e to one. It orders codewords by
 /// reliability and nothing else, so that its value is not critical.
@@ -43,6 +44,8 @@ pub(super) struct Codewords {
     unsure: Vec<u32>,
     /// Which of its bits are sure ([`SURE`]).
     sure: Vec<u8>,
+    /// The confidence of each bit, the most significant first, without its sign.
+    bits: Vec<[u8; 8]>,
     /// The corrected data codewords, block after block.
     pub data: Vec<u8>,
     /// Which of them correction changed or filled in.
@@ -52,6 +55,25 @@ pub(super) struct Codewords {
     /// How far each block can be trusted.
     pub trust: Vec<Trust>,
     doubt: [u32; 128],
+    solver: Solver,
+}
+
+/// Memory for solving blocks bit by bit.
+#[derive(Debug)]
+struct Solver {
+    unknowns: Unknowns,
+    /// Bits that may be unknown, the least reliable first, by confidence.
+    order: Vec<(u8, Bit)>,
+}
+
+impl Default for Solver {
+    fn default() -> Self {
+        Self {
+            unknowns: Unknowns::default(),
+            // All of it at once: the first block to be solved may come late.
+            order: Vec::with_capacity(8 * MAX_BLOCK),
+        }
+    }
 }
 
 /// A module of this confidence speaks for or against what correction made of its
@@ -67,6 +89,8 @@ impl Default for Codewords {
             values: Vec::new(),
             unsure: Vec::new(),
             sure: Vec::new(),
+            bits: Vec::new(),
+            solver: Solver::default(),
             data: Vec::new(),
             changed: Vec::new(),
             seen: Vec::new(),
@@ -98,11 +122,13 @@ impl Codewords {
         self.values.clear();
         self.unsure.clear();
         self.sure.clear();
+        self.bits.clear();
         let mut places = layout.order().iter().zip(layout.flips());
         for codeword in 0..blocks.codewords {
             let (mut value, mut unsure, mut sure) = (0u8, 0, 0u8);
             let bits = if half == Some(codeword) { 4 } else { 8 };
-            for (&index, flip) in places.by_ref().take(bits) {
+            let mut confidences = [u8::MAX; 8];
+            for ((&index, flip), slot) in places.by_ref().take(bits).zip(&mut confidences) {
                 let mut index = usize::from(index);
                 if mirrored {
                     index = index % side * side + index / side;
@@ -110,12 +136,14 @@ impl Codewords {
                 let confidence = soft[index];
                 let one = u8::from(confidence > 0) ^ (flip >> mask & 1);
                 value = value << 1 | one;
+                *slot = confidence.unsigned_abs();
                 sure = sure << 1 | u8::from(confidence.unsigned_abs() >= SURE);
                 unsure += self.doubt[usize::from(confidence.unsigned_abs().min(127))];
             }
             self.values.push(value << (8 - bits));
             self.unsure.push(unsure);
             self.sure.push(sure << (8 - bits));
+            self.bits.push(confidences);
         }
     }
 
@@ -135,19 +163,24 @@ impl Codewords {
             let mut word = [0u8; MAX_BLOCK];
             let mut unsure = [0u32; MAX_BLOCK];
             let mut sure = [0u8; MAX_BLOCK];
+            let mut bits = [[0u8; 8]; MAX_BLOCK];
             for index in 0..length {
                 let place = blocks.place(block, index);
                 word[index] = self.values[place];
                 unsure[index] = self.unsure[place];
                 sure[index] = self.sure[place];
+                bits[index] = self.bits[place];
             }
             let mut job = Block {
                 word: &mut word[..length],
                 unsure: &unsure[..length],
-                sure: &sure[..length],
+                sure: &mut sure[..length],
+                bits: &bits[..length],
+                solver: &mut self.solver,
                 changed: [false; MAX_BLOCK],
                 parity: blocks.parity,
                 capacity: blocks.capacity(),
+                protect: blocks.protect,
                 risk: 0.0,
             };
             let done = job.correct(limit)?;
@@ -198,6 +231,15 @@ pub(super) const CREDITS: [f64; 8] = [
     268_435_456.0,
 ];
 
+/// Rounds within the limit of risk that there are beside those of [`CREDITS`]: bits
+/// for unknowns, surely and doubtfully.
+pub(super) const SOLVED: usize = 2;
+/// Equations over bits that must be left over as a check, beside what the standard
+/// keeps for detection.
+const LEAST_CHECK: usize = 16;
+/// Most steps between there and what a limit allows by itself: 2^-16 to 2^-80.
+const STEPS: f64 = 64.0;
+
 /// What a block took.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Spent {
@@ -211,11 +253,15 @@ struct Spent {
 struct Block<'a> {
     word: &'a mut [u8],
     unsure: &'a [u32],
-    sure: &'a [u8],
+    /// Which of its bits were seen.
+    sure: &'a mut [u8],
+    bits: &'a [[u8; 8]],
+    solver: &'a mut Solver,
     /// Codewords that were changed or filled in.
     changed: [bool; MAX_BLOCK],
     parity: usize,
     capacity: usize,
+    protect: usize,
     /// Probability that random codewords had been accepted by now.
     risk: f64,
 }
@@ -274,11 +320,15 @@ impl Block<'_> {
                     });
                 }
             }
+            if round > 0 {
+                continue;
+            }
             // As many plain errors as the standard allows come in any case, told
             // with the risk that they are.
-            if round == 0
-                && let Some(found) = self.attempt(&sums, order, 0, 2.0, &mut tried)
-            {
+            if let Some(found) = self.attempt(&sums, order, 0, 2.0, &mut tried) {
+                return Some(found);
+            }
+            if let Some(found) = self.solve(&sums, limit) {
                 return Some(found);
             }
         }
@@ -336,6 +386,67 @@ impl Block<'_> {
             erased,
             risk,
             doubtful: false,
+        })
+    }
+
+    /// Takes bits for unknown, the least reliable first, until the block is right
+    /// with the others as they are. Up to where random codewords would be accepted
+    /// with a probability of `limit`; then on, doubtful, each step within its share
+    /// of it.
+    fn solve(&mut self, sums: &Syndromes, limit: f64) -> Option<Spent> {
+        if limit >= 1.0 || limit <= 0.0 {
+            return None;
+        }
+        let Solver { unknowns, order } = &mut *self.solver;
+        order.clear();
+        for (place, bits) in self.bits.iter().enumerate() {
+            for (bit, &confidence) in bits.iter().enumerate() {
+                if confidence < SURE {
+                    let value = 0x80 >> bit;
+                    let place = place as u8;
+                    order.push((confidence, Bit { place, value }));
+                }
+            }
+        }
+        order.sort_unstable_by_key(|&(confidence, bit)| (confidence, bit.place, bit.value));
+        unknowns.start(sums, self.word.len(), self.parity);
+        let mut count = 0;
+        let least = LEAST_CHECK.max(8 * self.protect);
+        let risk = loop {
+            if unknowns.spare() <= least {
+                return None;
+            }
+            let &(_, bit) = order.get(count)?;
+            let met = unknowns.add(bit)?;
+            count += 1;
+            if met {
+                // Of this step and, together no more likely, all before it.
+                break 2.0 * 0.5f64.powi(unknowns.spare() as i32);
+            }
+        };
+        let mut corrected = 0;
+        for (index, (_, bit)) in order[..count].iter().enumerate() {
+            let place = usize::from(bit.place);
+            if !self.changed[place] {
+                self.changed[place] = true;
+                self.sure[place] = 0xff;
+                corrected += 1;
+            }
+            self.sure[place] &= !bit.value;
+            if unknowns.turned(index) {
+                self.word[place] ^= bit.value;
+            }
+        }
+        let doubtful = risk > limit;
+        Some(Spent {
+            errors: 0,
+            erased: corrected,
+            risk: if doubtful {
+                risk * STEPS
+            } else {
+                self.risk + risk
+            },
+            doubtful,
         })
     }
 

@@ -17,6 +17,7 @@ mod reed_solomon;
 mod risk;
 mod rmqr;
 mod segments;
+mod unknowns;
 
 pub use blocks::Blocks;
 pub(in crate::qr) use format::micro_word;
@@ -37,7 +38,7 @@ pub use rmqr::{
 use super::code::{Code, Content, EcLevel, Method, Symbology};
 use super::modules::Modules;
 use bits::Bits;
-use codewords::{CREDITS, Codewords, Outcome};
+use codewords::{CREDITS, Codewords, Outcome, SOLVED};
 use evidence::Evidence;
 use segments::Dialect;
 
@@ -221,7 +222,7 @@ impl Decoder {
         // Until it succeeds.
         self.risk += limit;
         let round = if limit < 1.0 {
-            limit / (CREDITS.len() * blocks.count) as f64
+            limit / ((CREDITS.len() + SOLVED) * blocks.count) as f64
         } else {
             limit
         };

@@ -574,6 +574,42 @@ fn glare_that_is_known_is_read_to_near_the_bound() {
     assert!(plain * 2 < erased, "{plain} against {erased}");
 }
 
+/// Single modules are erased all over the symbol: far more codewords than could be
+/// left out, but few bits.
+#[test]
+fn erased_modules_that_hurt_too_many_codewords_are_solved_for() {
+    let mut random = fastrand::Rng::with_seed(13);
+    let mut decoder = Decoder::new();
+    let mut read = Code::default();
+    for (version, level) in [(1, 1), (2, 0), (2, 1), (3, 2), (4, 3), (7, 1)] {
+        let (level, theirs) = LEVELS[level];
+        let blocks = Blocks::of(version, level).expect("a version");
+        let data: Vec<u8> = (0..blocks.data() - 3)
+            .map(|_| random.u8(b'A'..=b'z'))
+            .collect();
+        let code =
+            QrCode::with_version(&data, Version::Normal(version.into()), theirs).expect("fits");
+        let order = Layout::of(version).expect("a version").order();
+        for _ in 0..20 {
+            let mut modules = modules_of(&code);
+            let side = modules.side();
+            for block in 0..blocks.count {
+                // What is left over makes 2^-48.
+                let bits = (8 * blocks.parity - 48).min(blocks.length(block));
+                for index in random.choose_multiple(0..blocks.length(block), bits) {
+                    let module = 8 * blocks.place(block, index) + random.usize(..8);
+                    let at = usize::from(order[module]);
+                    modules.set(at % side, at / side, 0);
+                }
+            }
+            let done = decoder.decode(&modules, &mut read);
+            assert_eq!(done, Ok(()), "{version} {level:?}");
+            assert_eq!(read.content.bytes, data);
+            assert!(decoder.risk() <= 1e-10);
+        }
+    }
+}
+
 /// A symbol of which so much is random that it cannot be read, its format
 /// information and a share of its codewords left whole; some modules erased, all
 /// of different confidence.

@@ -21,6 +21,7 @@ mod solve;
 mod strip;
 mod timing;
 mod trail;
+mod veil;
 
 pub use bend::Bender;
 pub use corner::{Corner, Timing};

@@ -5,6 +5,7 @@
 //! data masking mixes the two everywhere, a few modules each way know both.
 
 use super::Grid;
+use super::veil::{SATURATED, Seen, Veil};
 use crate::optics::Sampler;
 use crate::qr::Modules;
 
@@ -12,14 +13,14 @@ use crate::qr::Modules;
 const TILE: usize = 4;
 /// Side of a finder pattern in modules.
 const FINDER: usize = 7;
-/// From this grey value on a pixel tells only that there was much light.
-const SATURATED: f32 = 252.0;
 /// Paper this light saturates by itself: then it is no glare.
 const WHITE_PAPER: f32 = 236.0;
 
 /// Under the rim of glare what is less light than this, from dark (-1) to light
 /// (1), is dark: veiled.
 const VEILED: f32 = 0.6;
+/// How far from saturated modules others are judged by the fit of a highlight.
+const VEIL: u8 = 3;
 /// Confidence that a saturated module at the rim of glare is light, by how many
 /// of the eight around it are deep in it (all around them saturated) and by how
 /// many are dark all the same. From the frequencies in 200 pictures of codes
@@ -47,6 +48,7 @@ pub struct Samples {
     grey: Vec<f32>,
     tiles: Vec<Tile>,
     smooth: Vec<Tile>,
+    seen: Vec<Seen>,
     inverted: bool,
 }
 
@@ -102,6 +104,8 @@ impl Samples {
         self.side = grid.side;
         self.inverted = grid.inverted;
         self.grey.clear();
+        self.seen.clear();
+        self.seen.reserve(grid.side * grid.side);
         for y in 0..grid.side {
             let my = y as f32 + 0.5;
             let middle = grid.side as f32 / 2.0;
@@ -250,6 +254,69 @@ impl Samples {
             }
         }
         erased as f32 / (side * side).max(1) as f32
+    }
+
+    /// The same where a single smooth highlight explains what is seen: what it adds
+    /// to each module tells dark from light where both are lifted. `None` if it does
+    /// not.
+    pub fn lift_veil(&mut self, modules: &mut Modules) -> Option<f32> {
+        let side = self.side;
+        self.look_for_glare();
+        let veil = Veil::fit(side, &self.seen)?;
+        let mut erased = 0;
+        for (index, seen) in self.seen.iter().enumerate() {
+            if seen.away > VEIL {
+                continue;
+            }
+            let (x, y) = (index % side, index / side);
+            let confidence = veil.dark(x, y, seen);
+            erased += usize::from(confidence == 0);
+            modules.set(x, y, confidence);
+        }
+        Some(erased as f32 / (side * side).max(1) as f32)
+    }
+
+    /// Notes of each module what the fit of a highlight asks for.
+    fn look_for_glare(&mut self) {
+        let side = self.side;
+        let count = side.div_ceil(TILE);
+        self.seen.clear();
+        for (index, &grey) in self.grey.iter().enumerate() {
+            let (x, y) = (index % side, index / side);
+            let tile = self.smooth[(y / TILE) * count + x / TILE];
+            let before = [
+                (x > 0 && y > 0).then(|| index - side - 1),
+                (y > 0).then(|| index - side),
+                (x + 1 < side && y > 0).then(|| index - side + 1),
+                (x > 0).then(|| index - 1),
+            ];
+            let nearest = before.into_iter().flatten().map(|at| self.seen[at].away);
+            let away = match grey >= SATURATED {
+                true => 0,
+                false => nearest.min().unwrap_or(u8::MAX).saturating_add(1),
+            };
+            let deep = around(side, x, y, 1).all(|(x, y)| self.grey[y * side + x] >= SATURATED);
+            self.seen.push(Seen {
+                grey,
+                dark: tile.middle - tile.half,
+                light: tile.middle + tile.half,
+                away,
+                deep,
+            });
+        }
+        for index in (0..self.seen.len()).rev() {
+            let (x, y) = (index % side, index / side);
+            let (right, below) = (x + 1 < side, y + 1 < side);
+            let after = [
+                (right && below).then(|| index + side + 1),
+                below.then(|| index + side),
+                (x > 0 && below).then(|| index + side - 1),
+                right.then(|| index + 1),
+            ];
+            let nearest = after.into_iter().flatten().map(|at| self.seen[at].away);
+            let nearest = nearest.min().unwrap_or(u8::MAX).saturating_add(1);
+            self.seen[index].away = self.seen[index].away.min(nearest);
+        }
     }
 
     /// Of each tile, the means of what is lighter and what is darker than its mean.

@@ -176,6 +176,13 @@ impl Trial {
         self.samples.take(sampler, grid);
         let mut statistics = self.samples.confidences(WIDE, &mut self.modules);
         if self.samples.glare_shows() {
+            if let Some(erased) = self.samples.lift_veil(&mut self.modules) {
+                statistics.erased = erased;
+                if self.decode(grid, statistics, options, reads, &vouched, chance) {
+                    return (true, statistics);
+                }
+                self.samples.confidences(WIDE, &mut self.modules);
+            }
             statistics.erased = self.samples.unveil(&mut self.modules);
             if self.decode(grid, statistics, options, reads, &vouched, chance) {
                 return (true, statistics);
