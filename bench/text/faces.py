@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
 """Makes the tables of src/ocr/faces.rs: how wide the characters of a face are.
 
-    /tmp/v/bin/python bench/text/faces.py
+    /tmp/v/bin/python bench/text/faces.py [--bench]
 
+With --bench it says instead how far characters that look alike differ in the fonts
+of the bench: the ink in which they differ, drawn at the same place, in parts of
+what each has.
 Fonts: all Latin ones under /usr/share/fonts but those of the bench. For the table
 as it is these were Debian's b612, courier-prime, league-mono, ocr-a, ocr-b, urw-base35,
 agave, anonymous-pro, crosextra-carlito, firacode, freefont, go, hack, inconsolata,
@@ -11,10 +14,13 @@ jetbrains-mono, karla, lato, mononoki, open-sans, quicksand, roboto and routed-g
 
 import os
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
-from PIL import ImageFont
+from PIL import Image, ImageDraw, ImageFont
+
+import lines as seeded
 
 KNOWN = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 GROUPS = 16
@@ -34,7 +40,24 @@ def middle(zero):
     return zero[int(height * 0.4):int(height * 0.6), int(width * 0.35):int(width * 0.65)].mean()
 
 
+def drawn(path, character):
+    picture = Image.new("L", (384, 256))
+    ImageDraw.Draw(picture).text((64, 64), character, 255, ImageFont.truetype(path, 128))
+    return np.asarray(picture, np.float32)
+
+
+def alike():
+    for path in seeded.LATIN:
+        differ = []
+        for pair in ("O0", "I1", "B8", "S5", "Z2"):
+            a, b = (drawn(path, character) for character in pair)
+            differ.append(f"{pair} {2 * np.abs(a - b).sum() / (a.sum() + b.sum()):.2f}")
+        print(f"{Path(path).stem:30}", *differ)
+
+
 def main():
+    if "--bench" in sys.argv:
+        return alike()
     families = {}
     for path in sorted(Path("/usr/share/fonts").rglob("*")):
         if path.suffix not in (".ttf", ".otf", ".t1") or any(part in str(path) for part in LEFT_OUT):

@@ -344,7 +344,7 @@ fn middle(strip: &Strip, ink: &Ink, from: usize, to: usize) -> Option<f64> {
     let mut inked =
         (top..bottom).filter(|&y| (from..to).filter(|&x| part(x, y) > 0.5).count() >= 2);
     let first = inked.next()?;
-    let last = inked.last()? + 1;
+    let last = inked.next_back()? + 1;
     let (high, wide) = (last - first, to - from);
     if high < 12 || wide < 8 {
         return None;

@@ -146,7 +146,7 @@ impl Ink {
     pub(super) fn inked_between(&self, from: usize, to: usize) -> Option<(usize, usize)> {
         let mut inked = (from..to.min(self.columns.len())).filter(|&x| self.inked(x));
         let first = inked.next()?;
-        Some((first, inked.last().unwrap_or(first) + 1))
+        Some((first, inked.next_back().unwrap_or(first) + 1))
     }
 
     /// The middle of the widest run of blank columns from `from` to before `to`,

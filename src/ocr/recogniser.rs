@@ -116,16 +116,24 @@ impl Recogniser {
         let turned = upside_down.then(|| strip.turned());
         let strip = turned.as_ref().unwrap_or(strip);
         let mut best = first;
+        // How sure another look was of another text.
+        let mut against = 0.0f32;
         for look in [Strip::smooth, Strip::sharp] {
             if best.confidence >= AGAIN {
                 break;
             }
             let other = look(strip);
-            match self.one_way(&other, Ink::of(&other), wanted, upside_down)? {
-                Some(other) if other.confidence > best.confidence => best = other,
-                _ => {}
+            let Some(other) = self.one_way(&other, Ink::of(&other), wanted, upside_down)? else {
+                continue;
+            };
+            if other.text != best.text {
+                against = against.max(other.confidence.min(best.confidence));
+            }
+            if other.confidence > best.confidence {
+                best = other;
             }
         }
+        best.confidence *= best.confidence / (best.confidence + against).max(f32::MIN_POSITIVE);
         Ok(best)
     }
 
