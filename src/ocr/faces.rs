@@ -57,7 +57,7 @@ const PAPER: f64 = 0.09;
 const ODD: f64 = 0.02;
 const RANGE: f64 = 2.0;
 /// Ink in the middle of a hollow character and of a dotted zero, each with its
-/// standard deviation: 1700 doubtful places in seeded lines of the bench under all
+/// standard deviation: 1850 doubtful places in seeded lines of the bench under all
 /// faults (seed 77). The part of those that are anything is the same.
 const HOLLOW: [f64; 2] = [0.03, 0.07];
 const FILLED: [f64; 2] = [0.55, 0.13];
