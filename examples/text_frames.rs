@@ -30,15 +30,16 @@ fn main() -> ExitCode {
 fn run(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
     let (how, pictures) = arguments.split_first().ok_or("say whole or relief")?;
     let models = Models::builtin();
+    // As the daemon loads them where text is searched for.
     let start = meter::processor_time();
-    let mut detector = Detector::load(&models)?;
-    detector.warm(1280, 720)?;
     let mut reader = TextReader::load(&models)?;
     reader.recogniser().warm(Characters::Full)?;
     eprintln!(
         "loaded in {:.0} ms",
         (meter::processor_time() - start).as_secs_f64() * 1e3
     );
+    let mut detector = Detector::load(&models)?;
+    detector.warm(1280, 720)?;
     let wanted = Wanted {
         characters: Characters::Full,
         pattern: None,

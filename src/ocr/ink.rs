@@ -8,6 +8,9 @@ const LEAST_CONTRAST: i32 = 14;
 /// What counts as ink, in percent of the darkest ink's distance from the
 /// background: soft rims of letters do not.
 const INK: i32 = 40;
+/// What counts as full ink, in percent as well: 55 keeps letters apart in blur of two
+/// strokes, and the strokes of faint print whole (seeds 77 and 78 of the bench).
+const FULL: i32 = 55;
 /// … and at least so much of the whole strip's contrast, in percent.
 const LEAST_INK: i32 = 18;
 /// Columns that have one background, with two such blocks on either side.
@@ -33,22 +36,34 @@ pub(super) struct Ink {
     pub(super) columns: Vec<u16>,
     /// First row with ink, and the one after the last.
     pub(super) rows: (usize, usize),
+    /// Whether it is darker than the background.
+    pub(super) darker: bool,
 }
 
 impl Ink {
     /// The stronger of what is darker than the background and what is lighter. `None`
     /// if the strip is blank.
     pub(super) fn of(strip: &Strip) -> Option<Self> {
-        Self::seen(strip, false)
+        Self::seen(strip, false, INK)
     }
 
     /// The weaker of the two: glare is lighter than faint print is dark. `None` if
     /// there is nothing of that kind.
     pub(super) fn weaker(strip: &Strip) -> Option<Self> {
-        Self::seen(strip, true)
+        Self::seen(strip, true, INK)
     }
 
-    fn seen(strip: &Strip, weaker: bool) -> Option<Self> {
+    /// The same ink as far as it is full: letters that run together in blur come
+    /// apart.
+    pub(super) fn full(&self, strip: &Strip) -> Option<Self> {
+        let of = Self::seen(strip, false, FULL)?;
+        match of.darker == self.darker {
+            true => Some(of),
+            false => Self::seen(strip, true, FULL),
+        }
+    }
+
+    fn seen(strip: &Strip, weaker: bool, percent: i32) -> Option<Self> {
         let luma = strip.luma();
         let mut whole = [0u32; 256];
         let blocks = strip.width().div_ceil(BLOCK);
@@ -88,7 +103,7 @@ impl Ink {
                 _ => (quantile(&around, 35), quantile(&around, 98)),
             };
             let least = contrast * LEAST_INK / 100;
-            let threshold = ((background - ink).abs() * INK / 100).max(least);
+            let threshold = ((background - ink).abs() * percent / 100).max(least);
             let (from, to) = (block * BLOCK, ((block + 1) * BLOCK).min(strip.width()));
             for (y, in_row) in rows.iter_mut().enumerate() {
                 let pixels = &luma.row(y)[from..to];
@@ -107,6 +122,7 @@ impl Ink {
         Some(Self {
             columns,
             rows: (first, last + 1),
+            darker,
         })
     }
 
@@ -124,6 +140,13 @@ impl Ink {
             first.saturating_sub(MARGIN),
             (last + 1 + MARGIN).min(self.columns.len()),
         )
+    }
+
+    /// The first inked column from `from` to before `to`, and the one after the last.
+    pub(super) fn inked_between(&self, from: usize, to: usize) -> Option<(usize, usize)> {
+        let mut inked = (from..to.min(self.columns.len())).filter(|&x| self.inked(x));
+        let first = inked.next()?;
+        Some((first, inked.next_back().unwrap_or(first) + 1))
     }
 
     /// The middle of the widest run of blank columns from `from` to before `to`,
@@ -155,6 +178,28 @@ mod tests {
     use super::*;
     use crate::frame::Luma;
     use crate::geometry::{Point, Quad};
+
+    #[test]
+    fn letters_that_run_together_come_apart_where_the_ink_is_full() {
+        // Strokes 8 wide, half dark in the 4 columns between them.
+        let pixels: Vec<u8> = (0..300 * HEIGHT)
+            .map(|at| match (at % 300, at / 300) {
+                (30..270, 10..38) if at % 12 < 8 => 40,
+                (30..270, 10..38) => 120,
+                _ => 200,
+            })
+            .collect();
+        let luma = Luma::new(&pixels, 300, HEIGHT, 300).expect("fits");
+        let corners = [(0.0, 0.0), (300.0, 0.0), (300.0, 48.0), (0.0, 48.0)];
+        let corners = Quad(corners.map(|(x, y)| Point::new(x, y)));
+        let strip = Strip::cut(luma, &corners).expect("inside");
+        let ink = Ink::of(&strip).expect("ink");
+        assert_eq!(ink.widest_gap(40, 52).1, 0);
+        let full = ink.full(&strip).expect("ink");
+        assert_eq!(full.widest_gap(40, 52), (46, 4));
+        assert_eq!(full.inked_between(46, 58), Some((48, 56)));
+        assert_eq!(full.inked_between(280, 400), None);
+    }
 
     #[test]
     fn faint_print_beside_glare_is_the_weaker_ink() {

@@ -22,6 +22,8 @@ mod detector;
 #[cfg(feature = "ocr")]
 mod error;
 #[cfg(feature = "ocr")]
+mod faces;
+#[cfg(feature = "ocr")]
 mod ink;
 #[cfg(feature = "ocr")]
 mod models;

@@ -125,6 +125,45 @@ impl Strip {
         turned
     }
 
+    /// The same with dots and grain run together: each pixel the mean of its
+    /// surroundings, the nearer the more.
+    #[cfg(feature = "ocr")]
+    pub(super) fn smooth(&self) -> Strip {
+        let mut across = self.clone();
+        for (row, from) in across
+            .pixels
+            .chunks_exact_mut(self.width.max(1))
+            .zip(self.pixels.chunks_exact(self.width.max(1)))
+        {
+            let last = from.len() - 1;
+            for (x, to) in row.iter_mut().enumerate() {
+                let at = |off: usize| u32::from(from[(x + off).saturating_sub(2).min(last)]);
+                *to = ((at(0) + 2 * at(1) + 3 * at(2) + 2 * at(3) + at(4) + 4) / 9) as u8;
+            }
+        }
+        let mut down = across.clone();
+        for y in 0..HEIGHT {
+            let row = |off: usize| (y + off).saturating_sub(2).min(HEIGHT - 1) * self.width;
+            let rows = [0, 1, 2, 3, 4].map(row);
+            for x in 0..self.width {
+                let at = |off: usize| u32::from(across.pixels[rows[off] + x]);
+                down.pixels[y * self.width + x] =
+                    ((at(0) + 2 * at(1) + 3 * at(2) + 2 * at(3) + at(4) + 4) / 9) as u8;
+            }
+        }
+        down
+    }
+
+    /// The same with its slopes steeper: as far from the smooth strip again.
+    #[cfg(feature = "ocr")]
+    pub(super) fn sharp(&self) -> Strip {
+        let mut sharp = self.smooth();
+        for (to, &grey) in sharp.pixels.iter_mut().zip(&self.pixels) {
+            *to = (2 * i32::from(grey) - i32::from(*to)).clamp(0, 255) as u8;
+        }
+        sharp
+    }
+
     /// The columns from `from` (inclusive) to `to` (exclusive), cut to what there is.
     pub fn part(&self, from: usize, to: usize) -> Strip {
         let to = to.min(self.width);
@@ -284,6 +323,52 @@ mod tests {
         assert!(Strip::cut(Luma::empty(), &wide).is_none());
         let long = upright(0.0, 10.0, 300.0, 4.0);
         assert_eq!(Strip::cut(luma, &long).expect("inside").width(), MOST_WIDTH);
+    }
+
+    #[test]
+    #[cfg(feature = "ocr")]
+    fn a_smooth_strip_has_its_dots_joined_and_a_sharp_one_steeper_slopes() {
+        let cut = |width: usize, grey: &dyn Fn(usize, usize) -> u8| {
+            let data: Vec<u8> = (0..width * 48)
+                .map(|i| grey(i % width, i / width))
+                .collect();
+            let luma = Luma::new(&data, width, 48, width).expect("fits");
+            Strip::cut(luma, &upright(0.0, 0.0, width as f32, 48.0)).expect("inside")
+        };
+        // Dots every third pixel.
+        let dots = cut(120, &|x, y| if x % 3 == 1 && y % 3 == 1 { 0 } else { 180 });
+        let smooth = dots.smooth();
+        let middle = |strip: &Strip| -> Vec<u8> {
+            (4..44)
+                .flat_map(|y| strip.luma().row(y)[4..116].to_vec())
+                .collect()
+        };
+        let range =
+            |values: &[u8]| values.iter().max().unwrap_or(&0) - values.iter().min().unwrap_or(&0);
+        assert_eq!(range(&middle(&dots)), 180);
+        assert!(range(&middle(&smooth)) <= 2, "{}", range(&middle(&smooth)));
+        // A ramp for an edge.
+        let edge = cut(120, &|x, _| (x.clamp(54, 66) - 54) as u8 * 10 + 60);
+        let step = |strip: &Strip| {
+            strip
+                .luma()
+                .row(20)
+                .windows(5)
+                .map(|part| i32::from(part[4]) - i32::from(part[0]))
+                .max()
+        };
+        assert!(step(&edge.sharp()) >= step(&edge) && step(&edge.smooth()) <= step(&edge));
+        assert!(edge.sharp().sharpness() > edge.sharpness());
+        let flat = cut(50, &|_, _| 77);
+        assert_eq!((flat.smooth(), flat.sharp()), (flat.clone(), flat.clone()));
+        for width in [1, 2, 3] {
+            let narrow = cut(90, &|x, _| x as u8).part(0, width);
+            assert_eq!(
+                (narrow.smooth().width(), narrow.sharp().width()),
+                (width, width)
+            );
+        }
+        assert_eq!(flat.part(9, 9).sharp().width(), 0);
     }
 
     #[test]

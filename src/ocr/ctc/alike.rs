@@ -7,7 +7,7 @@ const SAME: f32 = 1.0;
 const NEAR: f32 = 0.5;
 
 /// What `character` may be taken for, and how far that counts for it.
-pub(super) fn alike(character: char) -> &'static [(char, f32)] {
+pub(crate) fn alike(character: char) -> &'static [(char, f32)] {
     match character {
         '0' => &[('O', SAME), ('o', SAME), ('Q', NEAR), ('D', NEAR)],
         'O' => &[('0', SAME), ('o', SAME), ('Q', NEAR), ('D', NEAR)],

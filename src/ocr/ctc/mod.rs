@@ -14,6 +14,7 @@ mod beam;
 use std::collections::HashMap;
 
 pub(super) use align::align;
+pub(super) use alike::alike;
 pub(super) use beam::constrained;
 
 use super::Characters;
@@ -70,6 +71,10 @@ impl<'a> Output<'a> {
         }
     }
 
+    pub(super) fn alphabet(&self) -> &'a Alphabet {
+        self.alphabet
+    }
+
     pub(super) fn steps(&self) -> usize {
         self.values.len() / self.alphabet.classes().max(1)
     }
@@ -111,9 +116,13 @@ pub(super) struct Sign {
 
 impl Sign {
     /// `character`, and what looks like it among what is not `allowed` itself.
-    fn of(character: char, alphabet: &Alphabet, allowed: impl Fn(char) -> bool) -> Option<Self> {
+    pub(super) fn of(
+        character: char,
+        alphabet: &Alphabet,
+        allowed: impl Fn(char) -> bool,
+    ) -> Option<Self> {
         let mut parts = vec![(alphabet.class(character)?, 1.0)];
-        for &(other, weight) in alike::alike(character) {
+        for &(other, weight) in alike(character) {
             if !allowed(other)
                 && let Some(class) = alphabet.class(other)
             {
@@ -123,7 +132,8 @@ impl Sign {
         Some(Self { character, parts })
     }
 
-    fn at(&self, output: Output<'_>, step: usize) -> f32 {
+    /// What is said for it at a step.
+    pub(super) fn at(&self, output: Output<'_>, step: usize) -> f32 {
         let row = output.row(step);
         self.parts
             .iter()

@@ -173,10 +173,10 @@ fn derivative(polynomial: &[u8], exponent: usize) -> u8 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn block(random: &mut fastrand::Rng, data: usize, parity: usize) -> Vec<u8> {
+    pub fn block(random: &mut fastrand::Rng, data: usize, parity: usize) -> Vec<u8> {
         let mut word: Vec<u8> = (0..data).map(|_| random.u8(..)).collect();
         word.extend(qrcode::ec::create_error_correction_code(&word, parity));
         word

@@ -156,13 +156,8 @@ fn packed(codeword: impl Fn(usize) -> u8, parity: usize) -> Set {
 #[cfg(test)]
 mod tests {
     use super::super::reed_solomon::syndromes;
+    use super::super::reed_solomon::tests::block;
     use super::*;
-
-    fn block(random: &mut fastrand::Rng, data: usize, parity: usize) -> Vec<u8> {
-        let mut word: Vec<u8> = (0..data).map(|_| random.u8(..)).collect();
-        word.extend(qrcode::ec::create_error_correction_code(&word, parity));
-        word
-    }
 
     fn bits(random: &mut fastrand::Rng, length: usize, count: usize) -> Vec<Bit> {
         let chosen = random.choose_multiple(0..8 * length, count);
