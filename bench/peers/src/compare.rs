@@ -1,12 +1,10 @@
 //! The sets of pictures, read by every reader, and the table of them.
 
 use std::path::PathBuf;
-use std::sync::LazyLock;
-use std::time::Instant;
 
 use clap::Args;
 
-use crate::readers::{self, Read, Reader};
+use crate::readers::{self, OTHERS, OURS, Read, Reader};
 use crate::sets::{self, Set, Truth};
 use crate::statistics::quantile;
 use crate::tally::{self, Score, Tally};
@@ -66,21 +64,18 @@ pub fn run(args: &Comparison) -> Result<(), String> {
     if chosen.is_empty() {
         return Err("no set has such a name; see --help".into());
     }
-    let mut totals: Vec<(String, Tally)> = Vec::new();
+    let mut totals: Vec<(&str, Tally)> = Vec::new();
     let mut head_is_due = !args.json;
     for set in &chosen {
-        let mut readers = readers::all(set.wanted, &args.readers);
+        let mut readers = readers::all(set.wanted, &args.readers)?;
         if head_is_due {
             println!("{}", tally::head(readers[0].name()));
             head_is_due = false;
         }
-        let tallies = measure(set, &mut readers, &args.conditions)?;
-        for (reader, tally) in readers.iter().zip(&tallies) {
-            show(args, &tally.row(&set.name, reader.name(), set.len));
-        }
-        if set.name.starts_with("boofcv/") {
-            for (reader, tally) in readers.iter().zip(tallies) {
-                total(&mut totals, reader.name(), tally);
+        for (reader, tally) in measure(set, &mut readers, &args.conditions)? {
+            show(args, &tally.row(&set.name, reader, set.len));
+            if set.name.starts_with("boofcv/") {
+                total(&mut totals, reader, tally);
             }
         }
     }
@@ -98,29 +93,36 @@ fn show(args: &Comparison, row: &tally::Row) {
     }
 }
 
-fn total(totals: &mut Vec<(String, Tally)>, reader: &str, tally: Tally) {
-    let index = match totals.iter().position(|(name, _)| name == reader) {
+fn total(totals: &mut Vec<(&'static str, Tally)>, reader: &'static str, tally: Tally) {
+    let index = match totals.iter().position(|&(name, _)| name == reader) {
         Some(known) => known,
         None => {
-            totals.push((reader.into(), Tally::default()));
+            totals.push((reader, Tally::default()));
             totals.len() - 1
         }
     };
     totals[index].1.join(tally);
 }
 
-/// Lets every reader read every picture of `set`.
+/// Lets every reader read every picture of `set`. What each made of it, by name; of
+/// several others there is also what they made of it together ([`OTHERS`]).
 pub fn measure(
     set: &Set,
     readers: &mut [Box<dyn Reader>],
     conditions: &Conditions,
-) -> Result<Vec<Tally>, String> {
+) -> Result<Vec<(&'static str, Tally)>, String> {
     let mut tallies: Vec<Tally> = readers.iter().map(|_| Tally::default()).collect();
+    let mut together = Tally::default();
+    let others = readers
+        .iter()
+        .filter(|reader| reader.name() != OURS)
+        .count();
     let mut spent_s = vec![0.0; readers.len()];
     for index in 0..set.len {
         let (name, picture, truth) = set.picture(index)?;
         let mut scores: Vec<Option<Score>> = vec![None; readers.len()];
         let mut ms: Vec<Vec<f64>> = vec![Vec::new(); readers.len()];
+        let mut of_others: Vec<Read> = Vec::new();
         for round in 0..conditions.rounds as usize {
             for turn in 0..readers.len() {
                 let at = (turn + round + index) % readers.len();
@@ -133,9 +135,7 @@ pub fn measure(
                     // Its memory and its code are warm before it is timed.
                     reader.read(&picture);
                 }
-                let start = now_s(conditions.cpu);
-                let reads = reader.read(&picture);
-                let took_s = now_s(conditions.cpu) - start;
+                let (reads, took_s) = reader.timed(&picture, conditions.cpu);
                 ms[at].push(took_s * 1e3);
                 spent_s[at] += took_s;
                 if scores[at].is_none() {
@@ -148,8 +148,14 @@ pub fn measure(
                         }
                     }
                     scores[at] = Some(score);
+                    if reader.name() != OURS {
+                        of_others.extend(reads);
+                    }
                 }
             }
+        }
+        if scores.iter().all(Option::is_some) {
+            together.add_reads(truth.codes(), Score::of(&truth, &of_others).read);
         }
         let base_ms = quantile(&ms[0], 0.5);
         for (at, score) in scores.iter().enumerate() {
@@ -169,16 +175,10 @@ pub fn measure(
             }
         }
     }
-    Ok(tallies)
-}
-
-/// Seconds since some moment, on the wall or of this thread's processor time.
-pub fn now_s(cpu: bool) -> f64 {
-    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    if cpu {
-        let spent = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-        spent.tv_sec as f64 + spent.tv_nsec as f64 / 1e9
-    } else {
-        START.elapsed().as_secs_f64()
+    let names = readers.iter().map(|reader| reader.name());
+    let mut all: Vec<(&'static str, Tally)> = names.zip(tallies).collect();
+    if others > 1 {
+        all.push((OTHERS, together));
     }
+    Ok(all)
 }

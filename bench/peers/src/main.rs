@@ -7,11 +7,13 @@
 //! of the rounds counts. Ratios are of medians over the very same
 //! pictures.
 
+mod clock;
 mod compare;
 #[cfg(test)]
 mod differential;
 mod marks;
 mod ours;
+mod python;
 mod readers;
 mod sets;
 mod statistics;

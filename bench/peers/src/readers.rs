@@ -9,6 +9,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use beltscan::camera::picture::Picture;
 use beltscan::geometry::{Point, Quad};
 
+use crate::clock::now_s;
+use crate::python;
+
 /// One code as a reader reports it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Read {
@@ -31,7 +34,21 @@ pub trait Reader {
 
     /// Reads every code of `picture`.
     fn read(&mut self, picture: &Picture) -> Vec<Read>;
+
+    /// The same, and how many seconds it took, on the wall or (`cpu`) of processor
+    /// time of who does it.
+    fn timed(&mut self, picture: &Picture, cpu: bool) -> (Vec<Read>, f64) {
+        let begun = now_s(cpu);
+        let reads = self.read(picture);
+        (reads, now_s(cpu) - begun)
+    }
 }
+
+/// Beltscan's own reader in the tables.
+pub const OURS: &str = "beltscan";
+
+/// In the tables: what at least one reader read that is not [`OURS`].
+pub const OTHERS: &str = "(any other)";
 
 /// Which symbologies are looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,24 +61,43 @@ pub enum Wanted {
     Frames,
 }
 
-/// All readers whose name is in `names`; every one if that is empty. The first
-/// is the one the others are compared with.
-pub fn all(wanted: Wanted, names: &[String]) -> Vec<Box<dyn Reader>> {
-    let all: Vec<Box<dyn Reader>> = vec![
+/// All readers whose name is in `names`; every one that can be had if that is empty.
+/// The first is the one the others are compared with.
+///
+/// Errors: a name that no reader has, or a reader that does not start.
+pub fn all(wanted: Wanted, names: &[String]) -> Result<Vec<Box<dyn Reader>>, String> {
+    let mut all: Vec<Box<dyn Reader>> = vec![
         Box::new(ZxingCpp::new(wanted, false)),
         Box::new(ZxingCpp::new(wanted, true)),
         Box::new(crate::ours::Beltscan::new(wanted)),
         Box::new(Rxing { wanted }),
         Box::new(Zedbar::new()),
         Box::new(Rqrr),
+        Box::new(Quircs::default()),
     ];
-    all.into_iter()
-        .enumerate()
-        .filter(|(place, reader)| {
-            *place == 0 || names.is_empty() || names.iter().any(|name| name == reader.name())
-        })
-        .map(|(_, reader)| reader)
-        .collect()
+    let is_wanted = |name: &str| names.is_empty() || names.iter().any(|wanted| wanted == name);
+    for name in python::NAMES {
+        if is_wanted(name) {
+            match python::Child::start(name) {
+                Ok(child) => all.push(Box::new(child)),
+                Err(python::Missing::Interpreter) if names.is_empty() => {}
+                Err(missing) => return Err(format!("{name}: {missing}")),
+            }
+        }
+    }
+    let unknown = |name: &&String| !all.iter().any(|reader| reader.name() == *name);
+    if let Some(name) = names.iter().find(unknown) {
+        let known: Vec<&str> = all.iter().map(|reader| reader.name()).collect();
+        return Err(format!(
+            "there is no reader {name}; there are {}, and with {} {}",
+            known.join(", "),
+            python::INTERPRETER,
+            python::NAMES.join(", ")
+        ));
+    }
+    let first = all[0].name();
+    all.retain(|reader| reader.name() == first || is_wanted(reader.name()));
+    Ok(all)
 }
 
 fn lossy(bytes: &[u8]) -> String {
@@ -279,5 +315,41 @@ impl Reader for Rqrr {
             reads
         })
         .unwrap_or_default()
+    }
+}
+
+/// quircs, a port of quirc to Rust.
+#[derive(Default)]
+struct Quircs {
+    decoder: quircs::Quirc,
+}
+
+impl Reader for Quircs {
+    fn name(&self) -> &'static str {
+        "quircs"
+    }
+
+    fn slow(&self) -> bool {
+        true
+    }
+
+    fn read(&mut self, picture: &Picture) -> Vec<Read> {
+        let decoder = &mut self.decoder;
+        let found = catch_unwind(AssertUnwindSafe(|| {
+            let codes = decoder.identify(picture.width, picture.height, &picture.luma);
+            let read = |code: quircs::Code| {
+                let data = code.decode().ok()?;
+                let corners = code.corners.map(|p| Point::new(p.x as f32, p.y as f32));
+                Some(Read {
+                    text: lossy(&data.payload),
+                    centre: Quad(corners).centre(),
+                })
+            };
+            codes.filter_map(Result::ok).filter_map(read).collect()
+        }));
+        found.unwrap_or_else(|_| {
+            *self = Self::default();
+            Vec::new()
+        })
     }
 }

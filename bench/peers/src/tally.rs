@@ -108,6 +108,13 @@ impl Tally {
         self.base_ms.push(base_ms);
     }
 
+    /// Adds one picture of which only counts what was read.
+    pub fn add_reads(&mut self, codes: usize, read: usize) {
+        self.pictures += 1;
+        self.codes += codes;
+        self.score.read += read;
+    }
+
     /// Adds what the reader made of another set.
     pub fn join(&mut self, other: Tally) {
         self.pictures += other.pictures;
@@ -169,9 +176,17 @@ impl std::fmt::Display for Row<'_> {
             0 => "-".into(),
             codes => format!("{:.1}", 100.0 * self.read as f64 / codes as f64),
         };
+        // Several readers together have no time of their own.
+        let time = |ms: f64| {
+            if ms.is_nan() {
+                String::new()
+            } else {
+                format!("{ms:.2}")
+            }
+        };
         write!(
             f,
-            "{:<24}{:<16}{:>9}{:>7}{:>7}{:>8}{:>7}{:>7}{:>8}{:>9}{:>11.2}{:>10.2}{:>13.2}{:>10}",
+            "{:<24}{:<16}{:>9}{:>7}{:>7}{:>8}{:>7}{:>7}{:>8}{:>9}{:>11}{:>10}{:>13}{:>10}",
             self.set,
             self.reader,
             self.pictures,
@@ -182,9 +197,9 @@ impl std::fmt::Display for Row<'_> {
             self.stray,
             self.double,
             self.disputed,
-            self.median_ms,
-            self.p95_ms,
-            self.ratio,
+            time(self.median_ms),
+            time(self.p95_ms),
+            time(self.ratio),
             self.left_out
         )
     }

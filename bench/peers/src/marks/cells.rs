@@ -2,12 +2,12 @@
 //! a perfect grid could.
 
 use super::ceiling;
+use super::others::Others;
 use super::report::{Figure, Report};
 use super::row::{Row, head};
 use super::specimens::{each, print, start};
 use super::{Options, wiener};
-use crate::compare::now_s;
-use crate::readers::{self, Wanted};
+use crate::readers::{self, OURS, Wanted};
 use beltscan::camera::belt::degrade::{Degradation, Specimen};
 use beltscan::camera::picture::Picture;
 use beltscan::geometry::Point;
@@ -138,8 +138,9 @@ fn fill(
     options: &Options,
     report: &mut Report,
 ) -> Result<usize, String> {
-    let mut readers = readers::all(Wanted::Qr, &options.readers());
+    let mut readers = readers::all(Wanted::Qr, &options.readers())?;
     let mut scores: Vec<Score> = readers.iter().map(|_| Score::default()).collect();
+    let mut others = Others::new(&readers);
     let mut ceilings = Ceilings::default();
     let draw = |seed: u64| {
         let specimen = print(seed).specimen(&how(fault, level, seed));
@@ -168,14 +169,16 @@ fn fill(
                 if reader.slow() && options.patience > 0.0 && spent_s > options.patience {
                     continue;
                 }
-                let begun = now_s(!options.wall);
-                let reads = reader.read(&picture);
-                score.ms.push((now_s(!options.wall) - begun) * 1e3);
+                let (reads, took_s) = reader.timed(&picture, !options.wall);
+                score.ms.push(took_s * 1e3);
                 let right = |read: &&readers::Read| read.text == specimen.text;
+                let read = reads.iter().any(|read| right(&read));
+                others.saw(reader.name(), read);
                 score.codes += 1;
-                score.read += usize::from(reads.iter().any(|read| right(&read)));
+                score.read += usize::from(read);
                 score.wrong += reads.iter().filter(|read| !right(read)).count();
             }
+            others.next();
             Ok(())
         },
     )?;
@@ -187,7 +190,7 @@ fn fill(
         row.left_out = count - score.codes;
         row.wrong = Some(score.wrong);
         row.took(&score.ms);
-        if reader.name() == "beltscan" {
+        if reader.name() == OURS {
             ours_wrong = score.wrong;
             let figure = Figure {
                 ceiling: Some(100.0 * best as f64 / count.max(1) as f64),
@@ -195,6 +198,9 @@ fn fill(
             };
             row.goal = report.judge(cell, figure);
         }
+        report.line("cells", &row);
+    }
+    if let Some(row) = others.row(cell, count) {
         report.line("cells", &row);
     }
     let row = Row::new(cell, "(perfect grid)", ceilings.plain, count);

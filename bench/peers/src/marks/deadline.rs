@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::Options;
 use super::clutter::Clutter;
 use super::report::{Figure, Report};
-use crate::compare::now_s;
+use crate::clock::now_s;
 use crate::sets;
 use crate::statistics::quantile;
 use crate::synthetic::{self, Scene};

@@ -1,8 +1,8 @@
 //! `marks`: every figure that has a mark, in one run.
 //!
 //! ```text
-//!  specimens ──► cells (readers | ceiling, wiener)
-//!      └───────► tracks (readers, tracker | ceiling)
+//!  specimens ──► cells (readers, others | ceiling, wiener)
+//!      └───────► tracks (readers, others, tracker | ceiling)
 //!  sets ───────► pictures, times (readers)
 //!  clutter ────► deadline, falsehood (ours alone)
 //!                   └─ report: lines, goals, summary
@@ -14,6 +14,7 @@ mod clutter;
 mod deadline;
 mod falsehood;
 mod goals;
+mod others;
 mod pictures;
 mod report;
 mod row;

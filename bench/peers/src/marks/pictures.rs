@@ -5,7 +5,7 @@ use std::fmt::{self, Display};
 use serde::Serialize;
 
 use crate::compare::{Conditions, measure};
-use crate::readers;
+use crate::readers::{self, OURS};
 use crate::sets::{self, Set};
 use crate::tally::{self, Row, Tally};
 
@@ -94,22 +94,21 @@ fn section_of(
     let mut sums: Vec<Sum> = Vec::new();
     let mut wrong = 0;
     for set in sets {
-        let mut readers = readers::all(set.wanted, &options.readers());
-        let tallies = measure(set, &mut readers, &conditions)?;
-        for (reader, tally) in readers.iter().zip(tallies) {
-            let ours = reader.name() == "beltscan";
-            let row = tally.row(&set.name, reader.name(), set.len);
+        let mut readers = readers::all(set.wanted, &options.readers())?;
+        for (reader, tally) in measure(set, &mut readers, &conditions)? {
+            let ours = reader == OURS;
+            let row = tally.row(&set.name, reader, set.len);
             report.line(section, &row);
             if ours {
                 wrong += tally.score.wrong;
                 judge(set, section, &tally, &row, report);
             }
             if set.name.starts_with("boofcv/") {
-                let at = match sums.iter().position(|sum| sum.reader == reader.name()) {
+                let at = match sums.iter().position(|sum| sum.reader == reader) {
                     Some(at) => at,
                     None => {
                         sums.push(Sum {
-                            reader: reader.name(),
+                            reader,
                             all: Tally::default(),
                             percents: Vec::new(),
                         });
@@ -137,7 +136,7 @@ fn section_of(
             percent: mean,
         };
         report.line(section, &row);
-        if *reader == "beltscan" {
+        if *reader == OURS {
             report.judge("boofcv", Figure::share(all.score.read, all.codes));
             report.judge("boofcv-mean", Figure::plain(mean));
         }

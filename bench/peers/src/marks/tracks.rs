@@ -13,11 +13,12 @@ use fastrand::Rng;
 
 use super::Options;
 use super::ceiling::{self, Grid};
+use super::others::Others;
 use super::report::{Figure, Report};
 use super::row::{Row, head};
 use super::specimens::{each, print, start};
-use crate::compare::now_s;
-use crate::readers::{self, Wanted};
+use crate::clock::now_s;
+use crate::readers::{self, OURS, Wanted};
 
 /// Frames of a track.
 const FRAMES: usize = 10;
@@ -166,8 +167,9 @@ fn fused(frames: &[Specimen]) -> bool {
 }
 
 fn fill(cell: &Cell, options: &Options, report: &mut Report) -> Result<usize, String> {
-    let mut readers = readers::all(Wanted::Qr, &options.readers());
+    let mut readers = readers::all(Wanted::Qr, &options.readers())?;
     let mut scores: Vec<Score> = readers.iter().map(|_| Score::default()).collect();
+    let mut others = Others::new(&readers);
     let mut follower = Follower::new()?;
     let mut followed = Score::default();
     let (mut single, mut all) = (0, 0);
@@ -195,15 +197,16 @@ fn fill(cell: &Cell, options: &Options, report: &mut Report) -> Result<usize, St
                 }
                 let mut read = false;
                 for picture in &pictures {
-                    let begun = now_s(!options.wall);
-                    let reads = reader.read(picture);
-                    score.ms.push((now_s(!options.wall) - begun) * 1e3);
+                    let (reads, took_s) = reader.timed(picture, !options.wall);
+                    score.ms.push(took_s * 1e3);
                     read |= reads.iter().any(|read| read.text == text);
                     score.wrong += reads.iter().filter(|read| read.text != text).count();
                 }
+                others.saw(reader.name(), read);
                 score.tracks += 1;
                 score.read += usize::from(read);
             }
+            others.next();
             Ok(())
         },
     )?;
@@ -211,6 +214,9 @@ fn fill(cell: &Cell, options: &Options, report: &mut Report) -> Result<usize, St
     let cell = cell.name;
     for (reader, score) in readers.iter().zip(&scores) {
         report.line("tracks", &row(cell, reader.name(), score, count));
+    }
+    if let Some(row) = others.row(cell, count) {
+        report.line("tracks", &row);
     }
     let mut ours = row(cell, "beltscan, items", &followed, count);
     let figure = Figure {
@@ -222,7 +228,7 @@ fn fill(cell: &Cell, options: &Options, report: &mut Report) -> Result<usize, St
     report.line("tracks", &Row::new(cell, "(best frame)", single, count));
     report.line("tracks", &Row::new(cell, "(all frames)", all, count));
     let alone = readers.iter().zip(&scores);
-    let alone = alone.filter(|(reader, _)| reader.name() == "beltscan");
+    let alone = alone.filter(|(reader, _)| reader.name() == OURS);
     Ok(followed.wrong + alone.map(|(_, score)| score.wrong).sum::<usize>())
 }
 
