@@ -4,6 +4,7 @@
 //! frame, and the one by which the belt did what belts do is believed.
 
 use super::Seen;
+use super::associate::Moment;
 use super::scene::Scene;
 use super::track::{Sight, What};
 use super::tracker::{Found, Tracker};
@@ -78,8 +79,12 @@ impl Tracker {
                 now: self.last_frame + step,
                 ..self.scene
             };
-            self.associator
-                .run(&self.tracks, &self.sights, &self.motion, &scene);
+            self.associator.run(Moment {
+                tracks: &self.tracks,
+                sights: &self.sights,
+                motion: &self.motion,
+                scene: &scene,
+            });
             self.associator.surprise
         };
         let by_count = surprise_after(counted);

@@ -1,5 +1,6 @@
 //! What passes on the belt: tracks through frames, frames added up where single
-//! ones tell nothing, one decision for each item, rules and verdicts, trigger windows, no-reads; the [`Event`].
+//! ones tell nothing, one decision for each item, rules and verdicts, trigger
+//! windows, no-reads; the [`Event`].
 
 mod advance;
 mod associate;

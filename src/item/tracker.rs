@@ -15,7 +15,7 @@
 
 use std::hash::{DefaultHasher, Hasher};
 
-use super::associate::Associator;
+use super::associate::{Associator, Moment};
 use super::cadence::Cadence;
 use super::decide;
 use super::event::{Event, LastPlace};
@@ -406,13 +406,20 @@ impl Tracker {
     /// Finds which sight is which track; once more, without belief in the belt's
     /// motion, where that alone explains what is seen.
     fn associate(&mut self) {
-        self.associator
-            .run(&self.tracks, &self.sights, &self.motion, &self.scene);
+        self.explain();
         if self.associator.is_begging(&self.tracks, &self.sights) {
             self.motion.doubt();
-            self.associator
-                .run(&self.tracks, &self.sights, &self.motion, &self.scene);
+            self.explain();
         }
+    }
+
+    fn explain(&mut self) {
+        self.associator.run(Moment {
+            tracks: &self.tracks,
+            sights: &self.sights,
+            motion: &self.motion,
+            scene: &self.scene,
+        });
     }
 
     /// Learns from the assignment how the belt moved and how often a code in

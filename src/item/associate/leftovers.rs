@@ -1,11 +1,9 @@
 //! What the belt's motion leaves over: equal payloads one by one, and what is new.
 
-use super::{Associator, Kin, Pair};
+use super::{Associator, Kin, Moment, Pair};
 use crate::geometry::Point;
-use crate::item::motion::Motion;
-use crate::item::scene::Scene;
 use crate::item::stray::{on_the_way, stray};
-use crate::item::track::{Sight, Track};
+use crate::item::track::Track;
 
 /// Where fewer than one item in three has the payload of one before, one that has is
 /// doubtful after a gap wherever it stands: what is known of the belt before the gap
@@ -16,14 +14,13 @@ impl Associator {
     /// Equal payloads that the belt's motion does not bring together, one by one:
     /// of sights without a track, or with one that was never read, which then was
     /// the known code as well.
-    pub(super) fn leftovers(
-        &mut self,
-        mean: Point,
-        tracks: &[Track],
-        sights: &[Sight],
-        motion: &Motion,
-        scene: &Scene,
-    ) {
+    pub(super) fn leftovers(&mut self, mean: Point, at: Moment<'_>) {
+        let Moment {
+            tracks,
+            sights,
+            motion,
+            scene,
+        } = at;
         self.costed.clear();
         for (index, pair) in self.pairs.iter().enumerate() {
             if pair.kin != Kin::Same || !self.is_open(pair, tracks) {
@@ -31,10 +28,10 @@ impl Associator {
             }
             let (track, sight) = (&tracks[pair.track], &sights[pair.sight]);
             let mut same = stray(track, sight, self.predicted[pair.track], motion, scene);
-            if track.remembered && self.is_backed(pair, tracks, sights, scene) {
+            if track.remembered && self.is_backed(pair, at) {
                 same = same.min(1.0);
             }
-            let other = self.new_code(pair.sight, mean, tracks, sights, scene)
+            let other = self.new_code(pair.sight, mean, at)
                 + if scene.shows(self.predicted[pair.track], track.size) {
                     scene.miss(track.missed)
                 } else {
@@ -67,7 +64,13 @@ impl Associator {
     }
 
     /// Does another code from before the restart tell of the same mean velocity?
-    fn is_backed(&self, pair: &Pair, tracks: &[Track], sights: &[Sight], scene: &Scene) -> bool {
+    fn is_backed(&self, pair: &Pair, at: Moment<'_>) -> bool {
+        let Moment {
+            tracks,
+            sights,
+            scene,
+            ..
+        } = at;
         let mean_of = |pair: &Pair| {
             let (track, sight) = (&tracks[pair.track], &sights[pair.sight]);
             let time = (scene.now - track.seen).max(1e-3) as f32;
@@ -96,16 +99,9 @@ impl Associator {
     }
 
     /// What is left is new, and so is what is read for the first time.
-    pub(super) fn newcomers(
-        &mut self,
-        mean: Point,
-        tracks: &[Track],
-        sights: &[Sight],
-        motion: &Motion,
-        scene: &Scene,
-    ) {
-        for j in 0..sights.len() {
-            let doubtful = self.is_doubtful(j, mean, tracks, sights, motion, scene);
+    pub(super) fn newcomers(&mut self, mean: Point, at: Moment<'_>) {
+        for j in 0..at.sights.len() {
+            let doubtful = self.is_doubtful(j, mean, at);
             match self.track_of[j] {
                 None => self.fresh.push((j, doubtful)),
                 Some(track) if doubtful => self.doubtful.push(track),
@@ -116,15 +112,13 @@ impl Associator {
 
     /// May a code that nobody has read before have been in view before a gap or a
     /// restart, as a code with the same payload that is missing now?
-    fn is_doubtful(
-        &self,
-        j: usize,
-        mean: Point,
-        tracks: &[Track],
-        sights: &[Sight],
-        motion: &Motion,
-        scene: &Scene,
-    ) -> bool {
+    fn is_doubtful(&self, j: usize, mean: Point, at: Moment<'_>) -> bool {
+        let Moment {
+            tracks,
+            sights,
+            motion,
+            scene,
+        } = at;
         let sight = &sights[j];
         let was_there = scene.frames_inside(sight, mean) + 1.0 >= scene.watched_frames as f32;
         self.pairs.iter().any(|pair| {

@@ -61,6 +61,15 @@ struct Answer {
     support: u32,
 }
 
+/// What is known when a frame comes, and what it shows.
+#[derive(Clone, Copy)]
+pub(super) struct Moment<'a> {
+    pub tracks: &'a [Track],
+    pub sights: &'a [Sight],
+    pub motion: &'a Motion,
+    pub scene: &'a Scene,
+}
+
 /// Scratch memory and the result.
 #[derive(Debug, Default)]
 pub(super) struct Associator {
@@ -111,7 +120,7 @@ impl Associator {
             })
     }
 
-    pub fn run(&mut self, tracks: &[Track], sights: &[Sight], motion: &Motion, scene: &Scene) {
+    pub fn run(&mut self, at: Moment<'_>) {
         self.matched.clear();
         self.fresh.clear();
         self.known.clear();
@@ -119,32 +128,38 @@ impl Associator {
         self.pairs.clear();
         self.evidence = None;
         self.surprise = 0.0;
-        if sights.is_empty() {
+        if at.sights.is_empty() {
             return;
         }
-        self.moves = motion.is_known() && scene.watched_frames > 1;
-        self.pair_up(tracks, sights, motion, scene);
-        self.propose(tracks, sights, motion, scene);
+        self.moves = at.motion.is_known() && at.scene.watched_frames > 1;
+        self.pair_up(at);
+        self.propose(at);
         let (mut least, mut mean) = (f32::INFINITY, Point::default());
         // The last ones are most often right, and end the others' weighing early.
         for i in (0..self.answers.len()).rev() {
             let answer = self.answers[i];
-            let prior = motion.surprise(answer.mean, answer.time);
+            let prior = at.motion.surprise(answer.mean, answer.time);
             let limit = least - prior;
-            let surprise = prior + self.weigh(answer.mean, limit, tracks, sights, motion, scene);
+            let surprise = prior + self.weigh(answer.mean, limit, at);
             if surprise < least {
                 (least, mean) = (surprise, answer.mean);
             }
         }
         self.surprise = least;
-        self.weigh(mean, f32::INFINITY, tracks, sights, motion, scene);
-        self.settle(tracks, sights, motion, scene);
-        self.leftovers(mean, tracks, sights, motion, scene);
-        self.newcomers(mean, tracks, sights, motion, scene);
+        self.weigh(mean, f32::INFINITY, at);
+        self.settle(at);
+        self.leftovers(mean, at);
+        self.newcomers(mean, at);
     }
 
     /// Which tracks and sights may belong together at all.
-    fn pair_up(&mut self, tracks: &[Track], sights: &[Sight], motion: &Motion, scene: &Scene) {
+    fn pair_up(&mut self, at: Moment<'_>) {
+        let Moment {
+            tracks,
+            sights,
+            motion,
+            scene,
+        } = at;
         self.pairs.clear();
         for (i, track) in tracks.iter().enumerate() {
             let expected = track.centre + track.way(motion, scene.now);
@@ -196,7 +211,13 @@ impl Associator {
 
     /// How far the belt may have gone: as expected, not at all, and what the
     /// pairs say, those first that most others agree with.
-    fn propose(&mut self, tracks: &[Track], sights: &[Sight], motion: &Motion, scene: &Scene) {
+    fn propose(&mut self, at: Moment<'_>) {
+        let Moment {
+            tracks,
+            sights,
+            motion,
+            scene,
+        } = at;
         self.answers.clear();
         let newest = tracks.iter().map(|t| t.seen).fold(f64::MIN, f64::max);
         let time = motion
@@ -276,15 +297,13 @@ impl Associator {
 
     /// The best assignment if the belt went at `mean`, and its surprise. Stops
     /// where that exceeds `limit`.
-    fn weigh(
-        &mut self,
-        mean: Point,
-        limit: f32,
-        tracks: &[Track],
-        sights: &[Sight],
-        motion: &Motion,
-        scene: &Scene,
-    ) -> f32 {
+    fn weigh(&mut self, mean: Point, limit: f32, at: Moment<'_>) -> f32 {
+        let Moment {
+            tracks,
+            sights,
+            motion,
+            scene,
+        } = at;
         self.predicted.clear();
         self.predicted.extend(
             tracks
@@ -343,7 +362,7 @@ impl Associator {
             }
             if self.track_of[j].is_none() {
                 surprise += match sight.what {
-                    What::Read(..) => self.new_code(j, mean, tracks, sights, scene),
+                    What::Read(..) => self.new_code(j, mean, at),
                     What::Unread(_) => UNREAD,
                 };
             }
@@ -354,14 +373,13 @@ impl Associator {
     /// How surprising it is that this sight is a new code: how many frames must
     /// have missed it since it came into the picture, does it overlap another, and
     /// do items with equal payloads pass here at all.
-    fn new_code(
-        &self,
-        j: usize,
-        mean: Point,
-        tracks: &[Track],
-        sights: &[Sight],
-        scene: &Scene,
-    ) -> f32 {
+    fn new_code(&self, j: usize, mean: Point, at: Moment<'_>) -> f32 {
+        let Moment {
+            tracks,
+            sights,
+            scene,
+            ..
+        } = at;
         let sight = &sights[j];
         let frames = scene
             .frames_inside(sight, mean)
@@ -392,7 +410,13 @@ impl Associator {
     }
 
     /// Takes the last trial, and what it says of the belt.
-    fn settle(&mut self, tracks: &[Track], sights: &[Sight], motion: &Motion, scene: &Scene) {
+    fn settle(&mut self, at: Moment<'_>) {
+        let Moment {
+            tracks,
+            sights,
+            motion,
+            scene,
+        } = at;
         let (mut place, mut mean, mut weight) = (Point::default(), Point::default(), 0.0);
         for &(i, j) in &self.trial {
             let (track, sight) = (&tracks[i], &sights[j]);
