@@ -5,6 +5,7 @@
 //! times nothing but the whole.
 
 use std::fmt::{self, Display};
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -54,7 +55,7 @@ pub fn run(options: &Options, report: &mut Report) -> Result<usize, String> {
             "frames", "count", "false", "at most in 10^6", "a second"
         ),
     );
-    let count = options.false_reads;
+    let (from, count) = (options.false_reads_from, options.false_reads);
     let without = |seed: u64, rng: &mut Rng| {
         let kinds = Clutter::ALL.len() + usize::from(!blank.is_empty());
         match Clutter::ALL.get(seed as usize % kinds) {
@@ -67,11 +68,15 @@ pub fn run(options: &Options, report: &mut Report) -> Result<usize, String> {
         (frame, Some(text))
     };
     let mut wrong = 0;
-    for (name, count, draw) in [
-        ("without a code", count, &without as &Draw<'_>),
-        ("codes destroyed", count.div_ceil(SPOILT), &spoilt),
+    for (name, seeds, draw) in [
+        ("without a code", from..from + count, &without as &Draw<'_>),
+        (
+            "codes destroyed",
+            from / SPOILT..(from + count).div_ceil(SPOILT),
+            &spoilt,
+        ),
     ] {
-        let row = read(name, count, draw);
+        let row = read(name, seeds, draw);
         wrong += row.wrong as usize;
         report.line("falsehood", &row);
     }
@@ -101,17 +106,18 @@ fn blank_pictures(options: &Options) -> Result<Vec<Picture>, String> {
     Ok(blank)
 }
 
-fn read(name: &'static str, count: u64, draw: &Draw<'_>) -> Row {
+fn read(name: &'static str, seeds: Range<u64>, draw: &Draw<'_>) -> Row {
+    let count = seeds.end - seeds.start;
     let wrong = AtomicU64::new(0);
     let told = Mutex::new(0);
     let begun = Instant::now();
     std::thread::scope(|scope| {
         for thread in 0..THREADS {
-            let (wrong, told) = (&wrong, &told);
+            let (wrong, told, seeds) = (&wrong, &told, seeds.clone());
             scope.spawn(move || {
                 let mut reader = Reader::new(ReaderOptions::default());
                 let mut reads = Reads::default();
-                for seed in (thread..count).step_by(THREADS as usize) {
+                for seed in (seeds.start + thread..seeds.end).step_by(THREADS as usize) {
                     let mut rng = Rng::with_seed(seed ^ 0xFA15E);
                     let (frame, text) = draw(seed, &mut rng);
                     reader.read(frame.view(), &[], &mut reads);

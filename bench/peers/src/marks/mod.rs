@@ -44,6 +44,9 @@ pub struct Options {
     /// as many with a code destroyed.
     #[arg(long, default_value_t = 20_000)]
     false_reads: u64,
+    /// Number of the first of them: a long run in parts.
+    #[arg(long, default_value_t = 0)]
+    false_reads_from: u64,
     /// Only sections (cells, tracks, pictures, times, deadline, falsehood) or works
     /// (glare:10, boofcv) whose name starts with one of these, separated by commas.
     #[arg(long, value_delimiter = ',')]
