@@ -15,25 +15,25 @@ impl Associator {
     /// of sights without a track, or with one that was never read, which then was
     /// the known code as well.
     pub(super) fn leftovers(&mut self, mean: Point, at: Moment<'_>) {
-        let Moment {
-            tracks,
-            sights,
-            motion,
-            scene,
-        } = at;
         self.costed.clear();
         for (index, pair) in self.pairs.iter().enumerate() {
-            if pair.kin != Kin::Same || !self.is_open(pair, tracks) {
+            if pair.kin != Kin::Same || !self.is_open(pair, at.tracks) {
                 continue;
             }
-            let (track, sight) = (&tracks[pair.track], &sights[pair.sight]);
-            let mut same = stray(track, sight, self.predicted[pair.track], motion, scene);
+            let (track, sight) = (&at.tracks[pair.track], &at.sights[pair.sight]);
+            let mut same = stray(
+                track,
+                sight,
+                self.predicted[pair.track],
+                at.motion,
+                at.scene,
+            );
             if track.remembered && self.is_backed(pair, at) {
                 same = same.min(1.0);
             }
             let other = self.new_code(pair.sight, mean, at)
-                + if scene.shows(self.predicted[pair.track], track.size) {
-                    scene.miss(track.missed)
+                + if at.scene.shows(self.predicted[pair.track], track.size) {
+                    at.scene.miss(track.missed)
                 } else {
                     0.0
                 };
@@ -45,7 +45,7 @@ impl Associator {
             .sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         for &(_, index) in &self.costed {
             let pair = self.pairs[index as usize];
-            if self.is_open(&pair, tracks) {
+            if self.is_open(&pair, at.tracks) {
                 if let Some(blank) = self.track_of[pair.sight].replace(pair.track) {
                     self.matched.retain(|&(track, ..)| track != blank);
                     self.known.push(blank);
@@ -65,25 +65,19 @@ impl Associator {
 
     /// Does another code from before the restart tell of the same mean velocity?
     fn is_backed(&self, pair: &Pair, at: Moment<'_>) -> bool {
-        let Moment {
-            tracks,
-            sights,
-            scene,
-            ..
-        } = at;
         let mean_of = |pair: &Pair| {
-            let (track, sight) = (&tracks[pair.track], &sights[pair.sight]);
-            let time = (scene.now - track.seen).max(1e-3) as f32;
+            let (track, sight) = (&at.tracks[pair.track], &at.sights[pair.sight]);
+            let time = (at.scene.now - track.seen).max(1e-3) as f32;
             ((sight.centre - track.centre) * (1.0 / time), time)
         };
         let (mean, time) = mean_of(pair);
         // Equal texts fit by chance: then the velocity must be that of before.
         let rivals = self.pairs.iter().filter(|other| {
             other.kin == Kin::Same
-                && tracks[other.track].remembered
+                && at.tracks[other.track].remembered
                 && (other.track == pair.track || other.sight == pair.sight)
         });
-        let before = tracks[pair.track].velocity.unwrap_or_default();
+        let before = at.tracks[pair.track].velocity.unwrap_or_default();
         if rivals.count() > 1 && (mean - before).length() > 0.1 * before.length() {
             return false;
         }
@@ -93,8 +87,8 @@ impl Associator {
             let off = (theirs - mean).length() * time.min(other_time);
             differs
                 && other.kin == Kin::Same
-                && tracks[other.track].remembered
-                && off < 0.2 * sights[pair.sight].size
+                && at.tracks[other.track].remembered
+                && off < 0.2 * at.sights[pair.sight].size
         })
     }
 
@@ -113,21 +107,16 @@ impl Associator {
     /// May a code that nobody has read before have been in view before a gap or a
     /// restart, as a code with the same payload that is missing now?
     fn is_doubtful(&self, j: usize, mean: Point, at: Moment<'_>) -> bool {
-        let Moment {
-            tracks,
-            sights,
-            motion,
-            scene,
-        } = at;
-        let sight = &sights[j];
-        let was_there = scene.frames_inside(sight, mean) + 1.0 >= scene.watched_frames as f32;
+        let sight = &at.sights[j];
+        let was_there = at.scene.frames_inside(sight, mean) + 1.0 >= at.scene.watched_frames as f32;
         self.pairs.iter().any(|pair| {
-            let track = &tracks[pair.track];
+            let track = &at.tracks[pair.track];
             pair.sight == j
                 && pair.kin == Kin::Same
                 && track.gap
-                && self.is_open(pair, tracks)
-                && (scene.again > SERIAL || (was_there && on_the_way(track, sight, motion, scene)))
+                && self.is_open(pair, at.tracks)
+                && (at.scene.again > SERIAL
+                    || (was_there && on_the_way(track, sight, at.motion, at.scene)))
         })
     }
 }

@@ -154,25 +154,19 @@ impl Associator {
 
     /// Which tracks and sights may belong together at all.
     fn pair_up(&mut self, at: Moment<'_>) {
-        let Moment {
-            tracks,
-            sights,
-            motion,
-            scene,
-        } = at;
         self.pairs.clear();
-        for (i, track) in tracks.iter().enumerate() {
-            let expected = track.centre + track.way(motion, scene.now);
-            let unknown = motion.unknown_time(track.seen, scene.now) + track.blind;
+        for (i, track) in at.tracks.iter().enumerate() {
+            let expected = track.centre + track.way(at.motion, at.scene.now);
+            let unknown = at.motion.unknown_time(track.seen, at.scene.now) + track.blind;
             let reach = match track.remembered || track.gap {
                 true => f32::INFINITY,
-                false => motion.reach(unknown) + 2.0 * track.size,
+                false => at.motion.reach(unknown) + 2.0 * track.size,
             };
-            if !scene.nears(expected, reach) && !scene.nears(track.centre, 2.0 * track.size) {
+            if !at.scene.nears(expected, reach) && !at.scene.nears(track.centre, 2.0 * track.size) {
                 continue;
             }
             let start = self.pairs.len();
-            for (j, sight) in sights.iter().enumerate() {
+            for (j, sight) in at.sights.iter().enumerate() {
                 let kin = match sight.what {
                     What::Read(_, hash) if track.says(hash) => Kin::Same,
                     What::Read(..) if track.is_read() => Kin::Other,
@@ -202,7 +196,7 @@ impl Associator {
             }
             let added = &mut self.pairs[start..];
             if added.len() > MAX_PAIRS {
-                let off = |pair: &Pair| sights[pair.sight].centre.distance(expected);
+                let off = |pair: &Pair| at.sights[pair.sight].centre.distance(expected);
                 added.select_nth_unstable_by(MAX_PAIRS, |a, b| off(a).total_cmp(&off(b)));
                 self.pairs.truncate(start + MAX_PAIRS);
             }
@@ -212,21 +206,16 @@ impl Associator {
     /// How far the belt may have gone: as expected, not at all, and what the
     /// pairs say, those first that most others agree with.
     fn propose(&mut self, at: Moment<'_>) {
-        let Moment {
-            tracks,
-            sights,
-            motion,
-            scene,
-        } = at;
         self.answers.clear();
-        let newest = tracks.iter().map(|t| t.seen).fold(f64::MIN, f64::max);
-        let time = motion
-            .unknown_time(newest.max(scene.now - 1e4), scene.now)
+        let newest = at.tracks.iter().map(|t| t.seen).fold(f64::MIN, f64::max);
+        let time = at
+            .motion
+            .unknown_time(newest.max(at.scene.now - 1e4), at.scene.now)
             .min(1e4);
         // Those seen last tell most, and must not be crowded out by ghosts.
         for fresh in [true, false] {
             for pair in &self.pairs {
-                let track = &tracks[pair.track];
+                let track = &at.tracks[pair.track];
                 let usable = pair.kin != Kin::Other
                     && track.rides()
                     && (track.missed <= 4) == fresh
@@ -234,20 +223,20 @@ impl Associator {
                 if !usable {
                     continue;
                 }
-                let time = motion.unknown_time(track.seen, scene.now);
-                let measured = motion.measured(track.odometer, track.seen) * track.gear;
-                let way = sights[pair.sight].centre - track.centre - measured;
+                let time = at.motion.unknown_time(track.seen, at.scene.now);
+                let measured = at.motion.measured(track.odometer, track.seen) * track.gear;
+                let way = at.sights[pair.sight].centre - track.centre - measured;
                 let answer = Answer {
                     mean: way * (1.0 / (track.gear * time as f32)),
                     time,
                     support: u32::from(pair.kin == Kin::Same),
                 };
-                if motion.surprise(answer.mean, time) < FAR_FETCHED {
+                if at.motion.surprise(answer.mean, time) < FAR_FETCHED {
                     self.answers.push(answer);
                 }
             }
         }
-        let agree = 0.08 * sights[0].size + 3.0;
+        let agree = 0.08 * at.sights[0].size + 3.0;
         for i in 0..self.answers.len() {
             let mine = self.answers[i];
             let friends = self
@@ -273,7 +262,7 @@ impl Associator {
             }
         }
         self.answers.truncate(kept);
-        for mean in [motion.expected(), Some(Point::default())]
+        for mean in [at.motion.expected(), Some(Point::default())]
             .into_iter()
             .flatten()
         {
@@ -298,21 +287,15 @@ impl Associator {
     /// The best assignment if the belt went at `mean`, and its surprise. Stops
     /// where that exceeds `limit`.
     fn weigh(&mut self, mean: Point, limit: f32, at: Moment<'_>) -> f32 {
-        let Moment {
-            tracks,
-            sights,
-            motion,
-            scene,
-        } = at;
         self.predicted.clear();
         self.predicted.extend(
-            tracks
+            at.tracks
                 .iter()
-                .map(|track| Self::place(track, mean, motion, scene.now)),
+                .map(|track| Self::place(track, mean, at.motion, at.scene.now)),
         );
         self.costed.clear();
         for (index, pair) in self.pairs.iter().enumerate() {
-            let (track, sight) = (&tracks[pair.track], &sights[pair.sight]);
+            let (track, sight) = (&at.tracks[pair.track], &at.sights[pair.sight]);
             if track.remembered {
                 continue;
             }
@@ -334,9 +317,9 @@ impl Associator {
         self.costed
             .sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         self.track_of.clear();
-        self.track_of.resize(sights.len(), None);
+        self.track_of.resize(at.sights.len(), None);
         self.sight_of.clear();
-        self.sight_of.resize(tracks.len(), None);
+        self.sight_of.resize(at.tracks.len(), None);
         self.trial.clear();
         let mut surprise = 0.0;
         for &(cost, index) in &self.costed {
@@ -348,15 +331,15 @@ impl Associator {
                 surprise += cost.min(6.0);
             }
         }
-        for (i, track) in tracks.iter().enumerate() {
+        for (i, track) in at.tracks.iter().enumerate() {
             if self.sight_of[i].is_none()
                 && !track.remembered
-                && scene.shows(self.predicted[i], track.size)
+                && at.scene.shows(self.predicted[i], track.size)
             {
-                surprise += scene.miss(track.missed);
+                surprise += at.scene.miss(track.missed);
             }
         }
-        for (j, sight) in sights.iter().enumerate() {
+        for (j, sight) in at.sights.iter().enumerate() {
             if surprise > limit {
                 break;
             }
@@ -374,23 +357,18 @@ impl Associator {
     /// have missed it since it came into the picture, does it overlap another, and
     /// do items with equal payloads pass here at all.
     fn new_code(&self, j: usize, mean: Point, at: Moment<'_>) -> f32 {
-        let Moment {
-            tracks,
-            sights,
-            scene,
-            ..
-        } = at;
-        let sight = &sights[j];
-        let frames = scene
+        let sight = &at.sights[j];
+        let frames = at
+            .scene
             .frames_inside(sight, mean)
-            .min(scene.watched_frames as f32);
+            .min(at.scene.watched_frames as f32);
         let arrival = if self.moves {
-            scene.arrival(self.track_of.len(), mean)
+            at.scene.arrival(self.track_of.len(), mean)
         } else {
             NEW_CODE
         };
-        let mut surprise = (arrival + frames * scene.miss(0)).min(NEW_CODE_MOST);
-        let overlaps = tracks.iter().enumerate().any(|(i, track)| {
+        let mut surprise = (arrival + frames * at.scene.miss(0)).min(NEW_CODE_MOST);
+        let overlaps = at.tracks.iter().enumerate().any(|(i, track)| {
             self.sight_of[i].is_none()
                 && track.missed <= 3
                 && !track.remembered
@@ -404,36 +382,30 @@ impl Associator {
             pair.sight == j && pair.kin == Kin::Same && self.sight_of[pair.track].is_none()
         });
         if again {
-            surprise += scene.again;
+            surprise += at.scene.again;
         }
         surprise
     }
 
     /// Takes the last trial, and what it says of the belt.
     fn settle(&mut self, at: Moment<'_>) {
-        let Moment {
-            tracks,
-            sights,
-            motion,
-            scene,
-        } = at;
         let (mut place, mut mean, mut weight) = (Point::default(), Point::default(), 0.0);
         for &(i, j) in &self.trial {
-            let (track, sight) = (&tracks[i], &sights[j]);
+            let (track, sight) = (&at.tracks[i], &at.sights[j]);
             let rides = track.rides();
             self.matched.push((i, j, rides));
             if !rides {
                 continue;
             }
             let way = (sight.centre - track.centre) * (1.0 / track.gear);
-            let time = motion.unknown_time(track.seen, scene.now) as f32;
-            let unknown = way - motion.measured(track.odometer, track.seen);
+            let time = at.motion.unknown_time(track.seen, at.scene.now) as f32;
+            let unknown = way - at.motion.measured(track.odometer, track.seen);
             let certain = match sight.what {
                 What::Read(..) if track.is_read() => 1.0,
                 _ => 0.1,
             };
             // What was seen last tells most.
-            let age = ((scene.now - track.seen) / scene.interval) as f32;
+            let age = ((at.scene.now - track.seen) / at.scene.interval) as f32;
             let certain = certain / age.max(1.0).powi(2);
             place = place + (track.odometer + way) * certain;
             mean = mean + unknown * (certain / time);
