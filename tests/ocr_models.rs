@@ -64,14 +64,15 @@ fn the_recognisers_say_what_onnxruntime_says() {
             assert_eq!(said.len(), expected.len() * classes);
             for (step, (row, expected)) in said.chunks_exact(classes).zip(&expected).enumerate() {
                 let at = expected[0] as usize;
+                // Sums in another order differ by 2.1e-5.
                 let difference = (f64::from(row[at]) - expected[1] / 1e6).abs();
                 assert!(
-                    difference < 2e-5,
+                    difference < 5e-5,
                     "{name} {width} step {step}: {difference}"
                 );
                 let best = row.iter().cloned().fold(0.0, f32::max);
                 assert!(
-                    f64::from(best - row[at]) < 2e-5,
+                    f64::from(best - row[at]) < 5e-5,
                     "{name} {width} step {step}"
                 );
                 let sum: f32 = row.iter().sum();

@@ -104,6 +104,9 @@ impl Daemon {
         let plan = start.config.plan_within(&limits);
         let plan = Arc::new(plan.map_err(StartError::Config)?);
         plan.fits(&limits.memory).map_err(StartError::Memory)?;
+        if !plan.ocr.fields.is_empty() {
+            heap::keep_buffers_of_networks();
+        }
         log::info!(
             "{} reader threads: {}",
             plan.read.threads,

@@ -15,6 +15,8 @@
 mod boxes;
 #[cfg(feature = "ocr")]
 mod confidence;
+#[cfg(all(feature = "ocr", target_arch = "x86_64"))]
+mod conv;
 #[cfg(feature = "ocr")]
 mod ctc;
 #[cfg(feature = "ocr")]

@@ -21,10 +21,11 @@ impl Net {
     pub(super) fn load(file: &ModelFile, height: usize, width: usize) -> Result<Self, ModelError> {
         let shape = [1, 3, height, width];
         let build = || {
-            parse(file)?
-                .with_input_fact(0, f32::fact(shape).into())?
-                .into_optimized()?
-                .into_runnable()
+            let model = parse(file)?.with_input_fact(0, f32::fact(shape).into())?;
+            let model = model.into_typed()?;
+            #[cfg(target_arch = "x86_64")]
+            let model = super::conv::rewrite(model)?;
+            model.into_optimized()?.into_runnable()
         };
         Ok(Self {
             plan: build().map_err(|error| wrong(file, &error))?,

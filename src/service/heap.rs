@@ -16,3 +16,21 @@ pub fn map_large_buffers() {
         libc::mallopt(libc::M_MMAP_THRESHOLD, 64 << 10);
     }
 }
+
+/// Lets buffers of less than 1 MiB be taken from the heap again, and 8 MiB that are free
+/// at its end stay with it: networks take and free hundreds of buffers of that size for
+/// each line, and a mapping of its own for each is hundreds of pages that the kernel has
+/// to find, clear and take back. Of 60 lines read, that was 0.70 s of the kernel's time
+/// beside 1.78 s of reading; so it is 0.07 s, and the most memory is the same (69 MB).
+/// Where text is searched for as well, it is 0.4 instead of 1.2 s in five frames and 97
+/// instead of 91 MB (bench/text/README.md). To be called after
+/// [`map_large_buffers`], where text is read.
+pub fn keep_buffers_of_networks() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: as above.
+    #[allow(unsafe_code)]
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 20);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, 8 << 20);
+    }
+}
