@@ -68,7 +68,8 @@ for number in 1 2 3; do
     *) die "a code that says \"smoke run $number\" was read as: $said" ;;
   esac
 done
-# The synthetic belt through camera, reader, tracker and outbox to a file.
+# The synthetic belt through camera, reader, tracker and outbox to a file. Emulated
+# code would be late for its frames, and on a busy machine leave items unread.
 cat >"$work/belt.toml" <<TOML
 [camera]
 source = "belt"
@@ -79,6 +80,8 @@ fps = 30
 seed = 7
 items = 4
 real-time = false
+[read]
+deadline-ms = 2000
 [service]
 state-dir = "$work/state"
 [output.file]
