@@ -104,7 +104,7 @@ impl Daemon {
         let plan = start.config.plan_within(&limits);
         let plan = Arc::new(plan.map_err(StartError::Config)?);
         plan.fits(&limits.memory).map_err(StartError::Memory)?;
-        if !plan.ocr.fields.is_empty() {
+        if !plan.ocr.fields.is_empty() && !plan.ocr.searches() {
             heap::keep_buffers_of_networks();
         }
         log::info!(

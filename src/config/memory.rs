@@ -1,7 +1,7 @@
 //! How much memory a plan will take, by its parts: an estimate, to be held
 //! against the unit's limits before the kernel does.
 
-use super::{FieldPlace, FieldPlan, Plan, SourcePlan};
+use super::{Plan, SourcePlan};
 use crate::limits::MemoryLimits;
 
 /// `MemoryMax=` of the unit as shipped, in bytes.
@@ -113,11 +113,7 @@ impl Plan {
 
     /// What the models for text take when they are loaded, in bytes.
     pub fn text_models_bytes(&self) -> u64 {
-        let searches = |field: &FieldPlan| matches!(field.place, FieldPlace::Search(_));
-        match (
-            self.ocr.fields.is_empty(),
-            self.ocr.fields.iter().any(searches),
-        ) {
+        match (self.ocr.fields.is_empty(), self.ocr.searches()) {
             (true, _) => 0,
             (false, false) => RECOGNISER_BYTES,
             (false, true) => RECOGNISER_BYTES + DETECTOR_BYTES,
@@ -180,11 +176,7 @@ impl Plan {
             },
         ];
         if !self.ocr.fields.is_empty() {
-            let searches = self
-                .ocr
-                .fields
-                .iter()
-                .any(|field| matches!(field.place, FieldPlace::Search(_)));
+            let searches = self.ocr.searches();
             parts.push(MemoryPart {
                 name: "models for text",
                 bytes: self.text_models_bytes(),

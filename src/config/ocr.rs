@@ -138,6 +138,12 @@ pub struct OcrPlan {
 }
 
 impl OcrPlan {
+    /// Is a field searched for, which takes the network that finds lines?
+    pub fn searches(&self) -> bool {
+        let searches = |field: &FieldPlan| matches!(field.place, FieldPlace::Search(_));
+        self.fields.iter().any(searches)
+    }
+
     /// No text at all.
     pub fn none() -> Self {
         Self {

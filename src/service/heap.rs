@@ -21,10 +21,9 @@ pub fn map_large_buffers() {
 /// at its end stay with it: networks take and free hundreds of buffers of that size for
 /// each line, and a mapping of its own for each is hundreds of pages that the kernel has
 /// to find, clear and take back. Of 60 lines read, that was 0.70 s of the kernel's time
-/// beside 1.78 s of reading; so it is 0.07 s, and the most memory is the same (69 MB).
-/// Where text is searched for as well, it is 0.4 instead of 1.2 s in five frames and 97
-/// instead of 91 MB (bench/text/README.md). To be called after
-/// [`map_large_buffers`], where text is read.
+/// beside 1.78 s of reading; so it is 0.07 s, and the most memory is the same (69 MB;
+/// bench/text/README.md). Not for a daemon that searches for text as well: it took 103
+/// to 112 MB so, and 99 without. To be called after [`map_large_buffers`].
 pub fn keep_buffers_of_networks() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: as above.
