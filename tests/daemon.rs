@@ -314,7 +314,11 @@ fn fifty_kills_lose_nothing_but_what_was_in_view_and_repeat_nothing() {
         // One that says itself that it may be a repetition is no silent one.
         assert!(
             count <= 1 || doubtful > 0,
-            "{text} was published {count} times"
+            "{text} was published {count} times, the daemon being up at {up:?}: {:#?}",
+            events
+                .iter()
+                .filter(|event| event["codes"][0]["text"] == text.as_str())
+                .collect::<Vec<_>>()
         );
         let (Some(entered), Some(left)) = (item.entered_ns, item.left_ns) else {
             continue;
