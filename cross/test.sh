@@ -8,7 +8,7 @@
 # the last unit of work, and the beltscan of cross/build.sh starts, makes codes and
 # reads them, and tells of the items of a synthetic belt. For aarch64 besides: the unit
 # tests of the reader, and the networks for text say what onnxruntime said on x86-64
-# (tests/ocr_models.rs, within 2e-5). --no-text leaves the networks out.
+# (tests/ocr_models.rs, within 5e-5). --no-text leaves the networks out.
 #
 # ARMv6 code runs here on an ARMv7 processor, since Debian's C library for armhf is
 # made for that; that our own is ARMv6 is told by its attributes.
