@@ -1,9 +1,13 @@
 //! Codes that no single frame tells: tracks of ten frames under glare and in
 //! noise, through reader and tracker as `read --sequence` does it.
 
+use std::time::Duration;
+
 use beltscan::camera::belt::degrade::{Degradation, Drift, Print};
-use beltscan::config::{Config, Decide, ItemPlan};
-use beltscan::frame::{Luma, Stamp};
+use beltscan::camera::belt::{Belt, BeltScript};
+use beltscan::camera::{Grab, Source};
+use beltscan::config::{BeltSourcePlan, CameraPlan, Config, Decide, Focus, ItemPlan, SourcePlan};
+use beltscan::frame::{Frame, Luma, Pool, Stamp};
 use beltscan::item::Event;
 use beltscan::pipeline::Sequence;
 use beltscan::qr::ReaderOptions;
@@ -155,4 +159,79 @@ fn without_fusion_frames_stay_alone() {
         read(6, 12.0, STRAIGHT, true, glare),
     );
     assert!(alone < fused, "{alone} and {fused} of 6");
+}
+
+/// A belt that carries a code 80 px from frame to frame, farther than frames are sought
+/// for each other before its speed is known. Readers with little time read the code in
+/// some frames only, and what is added up of the others must be said to stand where it
+/// does: beside the code's own track it would be a second item.
+#[test]
+fn what_is_added_up_stands_where_the_frame_shows_it() {
+    let source = BeltSourcePlan {
+        real_time: false,
+        speed_m_s: 0.6,
+        seed: 7,
+        noise: 2.0,
+        glare: 0.0,
+        ..BeltSourcePlan::default()
+    };
+    let camera = CameraPlan {
+        source: SourcePlan::Belt(source.clone()),
+        width: 640,
+        height: 480,
+        fps: 30.0,
+        exposure_us: None,
+        exposure_bracket: None,
+        gain: None,
+        focus: Focus::Leave,
+        timeout: Duration::from_secs(2),
+    };
+    let belt = Belt::new(&camera, &source, BeltScript::default()).expect("a belt");
+    let truth = belt.truth();
+    let mut lens = belt.open().expect("no outage at the start");
+    let view = 1126..1138;
+    let pool = Pool::new(view.len() + 1, 640 * 480);
+    let mut frames: Vec<Frame> = Vec::new();
+    for n in 0..view.end {
+        match lens.grab(&pool, Duration::from_secs(60)) {
+            Ok(Grab::Frame(frame)) if view.contains(&n) => frames.push(frame),
+            Ok(Grab::Frame(_)) => {}
+            _ => panic!("the belt goes on"),
+        }
+    }
+    let plan = Config::default().plan().expect("the defaults are valid");
+    let (mut items, mut added_up) = (0, 0);
+    for (budget, kept) in (27..70).flat_map(|b| [0xfff, 0xdb7, 0xb6d].map(|k| (b * 20_000, k))) {
+        let options = ReaderOptions {
+            budget: Some(budget),
+            ..ReaderOptions::default()
+        };
+        let (item, noread) = (plan.item.clone(), plan.noread.clone());
+        let mut sequence = Sequence::new(options, item, Vec::new(), noread);
+        let mut events = Vec::new();
+        for (_, frame) in frames
+            .iter()
+            .enumerate()
+            .filter(|(n, _)| kept >> n & 1 == 1)
+        {
+            sequence.frame(&frame.stamp, frame.luma(), &mut events);
+        }
+        sequence.end(&mut events);
+        let mut texts: Vec<&str> = Vec::new();
+        for event in events.iter().filter(|event| !event.codes.is_empty()) {
+            let code = &event.codes[0];
+            let text = code.text.as_deref().expect("text");
+            assert!(!texts.contains(&text), "{text} twice: {events:#?}");
+            texts.push(text);
+            added_up += usize::from(code.method == "fused");
+            let stands = truth
+                .codes_in_view(event.captured_mono_ns)
+                .iter()
+                .any(|real| real.text == text && real.corners.contains(code.corners.centre()));
+            assert!(stands, "{text} does not stand there: {event:#?}");
+        }
+        items += texts.len();
+    }
+    println!("{added_up} of {items} were added up");
+    assert!(items > 60, "{items}");
 }
