@@ -8,7 +8,7 @@
 //! parameters from motion blurred images", 1997). Looked for a little to both
 //! sides of the direction too, the same negative peak corrects the direction.
 
-use super::Turned;
+use super::{Turned, widest};
 use crate::frame::Luma;
 use crate::geometry::Point;
 
@@ -33,6 +33,7 @@ pub struct Tensor {
 impl Tensor {
     /// Adds those of the pixels `columns` of a row, which has one above and one
     /// below and goes on by a pixel to both sides.
+    #[inline(always)]
     fn add(&mut self, [above, row, below]: [&[u8]; 3], columns: std::ops::Range<usize>) {
         let (from, to) = (columns.start, columns.end);
         let lines = [
@@ -131,6 +132,11 @@ impl Relief {
 
     /// Measures all tiles of `luma` that lie in it wholly.
     pub fn build(&mut self, luma: Luma<'_>) {
+        widest!(self.measure(luma));
+    }
+
+    #[inline(always)]
+    fn measure(&mut self, luma: Luma<'_>) {
         self.columns = luma.width() / SIDE;
         self.rows = luma.height() / SIDE;
         self.tiles.clear();
@@ -197,6 +203,11 @@ impl BlurMeter {
     /// Looks at one row of the rectangle that it began with; those near the rim
     /// tell nothing.
     pub fn add_row(&mut self, turned: &Turned, y: usize) {
+        widest!(self.multiply(turned, y));
+    }
+
+    #[inline(always)]
+    fn multiply(&mut self, turned: &Turned, y: usize) {
         let width = self.width;
         if y < ASIDE || y + ASIDE >= turned.rows() {
             return;
@@ -302,6 +313,7 @@ pub fn too_steep(turned: &Turned, length: f32) -> f32 {
     steep / f32::max(all, 1.0)
 }
 
+#[inline(always)]
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0f32; 8];
     let (a, rest_a) = a.as_chunks::<8>();
@@ -440,6 +452,28 @@ pub(super) mod tests {
             assert!(moved < 0.6 && still > 0.8, "{length}: {moved} {still}");
         }
         assert_eq!(too_steep(&Turned::default(), 8.0), 0.0);
+    }
+
+    #[test]
+    fn wide_and_narrow_registers_measure_alike() {
+        let (side, way) = (200, Point::new(9.0, 4.0));
+        let pixels = cells(side, 5.0, 0.4, way, 3);
+        let luma = Luma::new(&pixels, side, side, side).expect("fits");
+        let (mut wide, mut narrow) = (Relief::default(), Relief::default());
+        wide.build(luma);
+        narrow.measure(luma);
+        assert_eq!(wide.tiles, narrow.tiles);
+        let sampler = Sampler::new(luma, 0).expect("a picture");
+        let mut turned = Turned::default();
+        turned.lay(&sampler, Point::new(100.0, 100.0), way, (side, side));
+        turned.take(&sampler, side);
+        let (mut wide, mut narrow) = (BlurMeter::default(), BlurMeter::default());
+        assert!(wide.start(&turned) && narrow.start(&turned));
+        for y in 0..turned.rows() {
+            wide.add_row(&turned, y);
+            narrow.multiply(&turned, y);
+        }
+        assert!(wide.products == narrow.products);
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod sampler;
 mod still;
 mod threshold;
 mod turned;
+pub(crate) mod wide;
 
 pub use blur::{BlurMeter, LENGTHS, Motion, Relief, Tensor, too_steep};
 pub use canvas::{Canvas, Scratch};
@@ -28,6 +29,7 @@ pub use sampler::Sampler;
 pub use still::{COMPARED, Still};
 pub use threshold::{TILE, Threshold, Window};
 pub use turned::Turned;
+pub(crate) use wide::widest;
 
 /// From this grey value on a pixel is taken for saturated.
 pub const WHITE: u8 = 250;

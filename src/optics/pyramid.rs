@@ -5,6 +5,7 @@
 //! and has half the sides of level `k - 1`, each pixel the rounded mean of four.
 //! A pixel centre `c` of level `k` lies at `c * 2^k` of level 0.
 
+use super::widest;
 use crate::frame::Luma;
 
 /// Smallest side that is still halved …
@@ -46,10 +47,10 @@ impl Pyramid {
             plane.height = height;
             plane.data.resize(width * height, 0);
             match below.last() {
-                None => halve(luma, plane),
+                None => widest!(halve(luma, plane)),
                 Some(finer) => {
                     if let Some(finer) = finer.luma() {
-                        halve(finer, plane);
+                        widest!(halve(finer, plane));
                     }
                 }
             }
@@ -80,6 +81,7 @@ impl Plane {
 
 /// Two pixels are read as one little-endian word and added within it: a form
 /// that compilers turn into vector code on every target.
+#[inline(always)]
 fn halve(from: Luma<'_>, to: &mut Plane) {
     let width = to.width;
     for y in 0..to.height {
@@ -119,6 +121,26 @@ mod tests {
                     .sum();
                 assert_eq!(u32::from(half.at(x, y)), (sum + 2) / 4);
             }
+        }
+    }
+
+    #[test]
+    fn wide_and_narrow_registers_halve_alike() {
+        let mut random = fastrand::Rng::with_seed(1);
+        for (width, height) in [(2, 2), (67, 9), (640, 31), (1283, 6)] {
+            let data: Vec<u8> = std::iter::repeat_with(|| random.u8(..))
+                .take(width * height)
+                .collect();
+            let luma = Luma::new(&data, width, height, width).expect("fits");
+            let plane = || Plane {
+                data: vec![0; (width / 2) * (height / 2)],
+                width: width / 2,
+                height: height / 2,
+            };
+            let (mut wide, mut narrow) = (plane(), plane());
+            widest!(halve(luma, &mut wide));
+            halve(luma, &mut narrow);
+            assert!(wide.data == narrow.data, "{width} by {height}");
         }
     }
 

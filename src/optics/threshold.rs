@@ -13,6 +13,7 @@
 
 use std::ops::Range;
 
+use super::widest;
 use crate::frame::Luma;
 
 /// Side of a tile in pixels of the level that is thresholded.
@@ -55,8 +56,7 @@ impl Threshold {
         }
         self.middle.resize(count, 0);
         self.weight.resize(count, 0);
-        self.extremes(half, window.floor);
-        self.smooth(window.radius);
+        widest!(self.measure(half, window));
     }
 
     /// Below this value a pixel of tile column `column`, row `row` is dark.
@@ -78,6 +78,13 @@ impl Threshold {
         }
     }
 
+    #[inline(always)]
+    fn measure(&mut self, half: Luma<'_>, window: Window) {
+        self.extremes(half, window.floor);
+        self.smooth(window.radius);
+    }
+
+    #[inline(always)]
     fn extremes(&mut self, half: Luma<'_>, floor: u8) {
         const SIDE: usize = TILE / 2;
         let padded = self.columns * SIDE;
@@ -119,6 +126,7 @@ impl Threshold {
     /// Weighted mean over (2 radius + 1)² tiles: sums over columns that slide from
     /// row to row, then over as many of them side by side. All sums are whole numbers
     /// below 2^24 for windows of up to 8 tiles each way, so they are exact.
+    #[inline(always)]
     fn smooth(&mut self, radius: usize) {
         let (columns, rows) = (self.columns, self.rows);
         for sums in &mut self.sums {
@@ -176,6 +184,7 @@ impl Threshold {
 /// Sums of `products` over those of `weights`, `SIDE` of each side by side; 0 where
 /// there is no weight. Of a length that is known, so that compilers turn it into
 /// vector code.
+#[inline(always)]
 fn mean<const SIDE: usize>(products: &[f32], weights: &[f32], out: &mut [u8]) {
     let count = out.len();
     let products: [&[f32]; SIDE] = std::array::from_fn(|i| &products[i..][..count]);
@@ -236,6 +245,23 @@ mod tests {
                 let expected = (f64::from(product) / f64::from(total) + 0.5) as i32;
                 assert!((expected - i32::from(threshold.tile(column, row))).abs() <= 1);
             }
+        }
+    }
+
+    #[test]
+    fn wide_and_narrow_registers_give_the_same_thresholds() {
+        let mut random = fastrand::Rng::with_seed(1);
+        for radius in 0..5 {
+            let (width, height) = (random.usize(1..400), random.usize(1..60));
+            let half: Vec<u8> = std::iter::repeat_with(|| random.u8(..))
+                .take(width * height)
+                .collect();
+            let wide = build(&half, width, height, radius);
+            let mut narrow = build(&half, width, height, radius);
+            narrow.tiles.fill(0);
+            let luma = Luma::new(&half, width, height, width).expect("fits");
+            narrow.measure(luma, Window { radius, floor: 12 });
+            assert_eq!(wide.tiles, narrow.tiles);
         }
     }
 

@@ -8,6 +8,7 @@ use super::bits::{BitColumns, BitRows, Line, run_back, run_down, run_forth, run_
 use super::runs::is_finder;
 use crate::frame::Luma;
 use crate::optics::Threshold;
+use crate::qr::budget::Budget;
 
 /// A level as bits, and the memory for them.
 #[derive(Debug, Default)]
@@ -17,23 +18,28 @@ pub struct View {
 }
 
 impl View {
-    /// The rows of a level, and what crosses them.
+    /// The rows of a level, and what crosses them. `None` if the time is over before
+    /// they are there.
+    #[inline(always)]
     pub fn build<'a>(
         &'a mut self,
         luma: Luma<'a>,
         threshold: &Threshold,
-    ) -> (&'a BitRows, Crossing<'a>) {
-        self.rows.build(luma, threshold);
+        budget: &Budget,
+    ) -> Option<(&'a BitRows, Crossing<'a>)> {
+        if !self.rows.build(luma, threshold, budget) {
+            return None;
+        }
         self.columns.start(&self.rows);
         let Self { rows, columns } = self;
-        (
+        Some((
             rows,
             Crossing {
                 luma,
                 rows,
                 columns,
             },
-        )
+        ))
     }
 }
 
@@ -61,6 +67,7 @@ pub struct Cross {
 impl Crossing<'_> {
     /// The five runs up and down through (`x`, `y`), if they are those of a finder
     /// pattern about `length` pixels long.
+    #[inline(always)]
     pub fn down(&mut self, (x, y): (i32, i32), length: i32, inverted: bool) -> Option<Cross> {
         if self.rows.dark(x, y)? == inverted {
             return None;
@@ -72,6 +79,7 @@ impl Crossing<'_> {
     }
 
     /// The five runs left and right, likewise.
+    #[inline(always)]
     pub fn along(&self, (x, y): (i32, i32), length: i32, inverted: bool) -> Option<Cross> {
         if self.rows.dark(x, y)? == inverted {
             return None;
@@ -83,6 +91,7 @@ impl Crossing<'_> {
     /// Do the runs of a cross part clearly: is the darkest light run lighter than the
     /// lightest dark one by at least `share` of the range of them all? Each run counts
     /// with its most extreme pixel. `share` is not negative.
+    #[inline(always)]
     pub fn is_clear(
         &self,
         (x, y): (i32, i32),
@@ -131,6 +140,7 @@ impl Crossing<'_> {
     /// Are the rings about 3:5:7 along the four halves of the diagonals through (`x`,
     /// `y`): is the sum of the squares of what they are off, in modules, at most
     /// `most`, and do two show rings at least? `side` is the pattern's side in pixels.
+    #[inline(always)]
     pub fn has_diagonals(&self, (x, y): (i32, i32), side: f32, inverted: bool, most: f32) -> bool {
         /// A step along a diagonal, in pixels.
         const STEP: f32 = std::f32::consts::SQRT_2;
@@ -187,7 +197,7 @@ impl Cross {
     }
 
     /// The runs of `line`, `end` long, to both sides of `at`, which is in the core.
-    #[inline]
+    #[inline(always)]
     fn through(
         line: &impl Line,
         at: usize,
@@ -238,7 +248,7 @@ impl Cross {
 /// Core, light ring and dark ring of an arm of a cross, with `room` pixels to the
 /// rim of the picture. `run` gives how many pixels, at most so many, are of a
 /// colour behind those that are done.
-#[inline]
+#[inline(always)]
 fn arm(
     (core, ring): (usize, usize),
     room: usize,

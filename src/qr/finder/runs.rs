@@ -8,6 +8,7 @@
 /// that are judged (2, 4, 4, 2 modules), which do not change with it; each is
 /// allowed one pixel of rounding and a share for perspective. `least` is how long
 /// they must be, in twelfths of a module.
+#[inline]
 pub fn is_finder([a, b, c, d, e]: [i32; 5], least: i32) -> bool {
     if 2 * c < 3 * b.max(d) || 2 * c < a.min(e) + b.min(d) {
         return false;
@@ -54,21 +55,14 @@ impl Candidates {
     /// Calls `found(end, runs, dark)` for each five runs of `words`, a row as bits,
     /// that may be a finder pattern: `end` is where the last one ends, `dark` its
     /// colour.
-    #[inline]
+    #[inline(always)]
     pub fn for_each(
         &mut self,
         words: &[u64],
         least: i32,
         mut found: impl FnMut(i32, [i32; 5], bool),
     ) {
-        let runs = self.cut(words);
-        if runs < 5 {
-            return;
-        }
-        let starts = runs - 4;
-        self.likely.resize(starts.next_multiple_of(8), 0);
-        self.likely[starts..].fill(0);
-        likely(&self.lengths[..runs], least, &mut self.likely[..starts]);
+        self.mark(words, least);
         for (eight, marks) in self.likely.as_chunks::<8>().0.iter().enumerate() {
             let mut marks = u64::from_le_bytes(*marks);
             while marks != 0 {
@@ -87,7 +81,18 @@ impl Candidates {
         }
     }
 
+    /// Marks the first of each five runs of a row that may be a finder pattern.
+    #[inline(always)]
+    fn mark(&mut self, words: &[u64], least: i32) {
+        let runs = self.cut(words);
+        let starts = runs.saturating_sub(4);
+        self.likely.resize(starts.next_multiple_of(8), 0);
+        self.likely[starts..].fill(0);
+        likely(&self.lengths[..runs], least, &mut self.likely[..starts]);
+    }
+
     /// Cuts a row into runs, the first one light and perhaps empty. How many.
+    #[inline(always)]
     fn cut(&mut self, words: &[u64]) -> usize {
         let end = words.len() * 64;
         self.edges.resize(end + 66, 0);
@@ -124,9 +129,13 @@ impl Candidates {
 
 /// Marks each five runs that [`may_be_finder`]: the same sums, but without a branch
 /// and in 16 bits, so that compilers turn it into vector code.
+#[inline(always)]
 fn likely(lengths: &[i16], least: i32, marks: &mut [u8]) {
     let count = marks.len();
     let least = least as i16;
+    if count == 0 {
+        return;
+    }
     let [a, b, c, d, e]: [&[i16]; 5] = std::array::from_fn(|i| &lengths[i..][..count]);
     for i in 0..count {
         let (a, b, c, d, e) = (a[i], b[i], c[i], d[i], e[i]);
@@ -149,6 +158,7 @@ fn likely(lengths: &[i16], least: i32, marks: &mut [u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::optics::widest;
     use proptest::prelude::*;
 
     #[test]
@@ -249,6 +259,11 @@ mod tests {
                 seen.push((end, runs, dark))
             });
             prop_assert_eq!(seen, expected);
+            let (mut wide, mut narrow) = (Candidates::default(), Candidates::default());
+            widest!(wide.mark(&words, least));
+            narrow.mark(&words, least);
+            prop_assert_eq!(&wide.likely, &narrow.likely);
+            prop_assert_eq!(&wide.lengths, &narrow.lengths);
         }
     }
 }

@@ -6,7 +6,7 @@ use super::runs::Candidates;
 use super::shape::Measure;
 use crate::frame::Luma;
 use crate::geometry::Point;
-use crate::optics::{Sampler, TILE, Threshold};
+use crate::optics::{Sampler, TILE, Threshold, widest};
 use crate::qr::budget::Budget;
 
 /// Most finder patterns that are kept of one frame.
@@ -23,6 +23,8 @@ const END: u32 = u32::MAX;
 const INSISTENT: u32 = 3;
 /// Most such places that are told of.
 const MOST_INSISTENT: usize = 256;
+/// After so many measurements the clock is looked at within a row too.
+const MEASURED_PER_LOOK: u32 = 8;
 /// Longest pattern that a level looks for, in its own pixels. Larger ones are
 /// found on a coarser level, where the windows of the threshold fit them.
 const LONGEST: i32 = 7 * 24;
@@ -116,53 +118,78 @@ impl Finders {
         look: &Look,
         budget: &mut Budget,
     ) {
+        widest!(self.look_through(luma, level, threshold, look, budget));
+    }
+
+    #[inline(always)]
+    fn look_through(
+        &mut self,
+        luma: Luma<'_>,
+        level: usize,
+        threshold: &Threshold,
+        look: &Look,
+        budget: &mut Budget,
+    ) {
         let Some(sampler) = Sampler::new(luma, level) else {
             return;
         };
         // Taken out, so that what crosses may note what it finds.
         let mut view = std::mem::take(&mut self.view);
         let mut candidates = std::mem::take(&mut self.candidates);
-        let (rows, mut crossing) = view.build(luma, threshold);
-        let longest = if look.last { i32::MAX } else { LONGEST };
-        self.refused.forget();
-        self.room = (self.found.len() + MOST_ON_LEVEL).min(MOST_FINDERS);
-        let least_contrast = (0.75 * look.contrast) as i32;
-        let mut tiles = usize::MAX;
-        for y in (look.step / 2..luma.height()).step_by(look.step) {
-            if tiles != y / TILE {
-                budget.spend(TILE * luma.width());
+        'level: {
+            let Some((rows, mut crossing)) = view.build(luma, threshold, budget) else {
+                break 'level;
+            };
+            let longest = if look.last { i32::MAX } else { LONGEST };
+            self.refused.forget();
+            self.room = (self.found.len() + MOST_ON_LEVEL).min(MOST_FINDERS);
+            let least_contrast = (0.75 * look.contrast) as i32;
+            let mut tiles = usize::MAX;
+            let mut measured = self.work.measured;
+            for y in (look.step / 2..luma.height()).step_by(look.step) {
+                if tiles != y / TILE {
+                    budget.spend(TILE * luma.width());
+                    tiles = y / TILE;
+                }
                 if budget.is_spent() {
                     break;
                 }
-                tiles = y / TILE;
+                let pixels = luma.row(y);
+                candidates.for_each(rows.words(y), look.least, |end, runs, dark| {
+                    let length: i32 = runs.iter().sum();
+                    if length > longest || (!dark && !look.inverted) {
+                        return;
+                    }
+                    // A row full of finder patterns takes a tenth of a millisecond.
+                    if self.work.measured >= measured + MEASURED_PER_LOOK {
+                        if budget.is_spent() {
+                            return;
+                        }
+                        measured = self.work.measured;
+                    }
+                    let x = end - runs[4] - runs[3] - (runs[2] + 1) / 2;
+                    let grey = |x: i32| i32::from(pixels[x as usize]);
+                    let after = grey(end - runs[4] - (runs[3] + 1) / 2);
+                    let before = grey(end - length + runs[0] + runs[1] / 2);
+                    let core = grey(x);
+                    let contrast = if dark {
+                        before.max(after) - core
+                    } else {
+                        core - before.min(after)
+                    };
+                    if contrast < least_contrast {
+                        return;
+                    }
+                    self.consider(&mut crossing, &sampler, (x, y as i32), length, !dark, look);
+                });
             }
-            let pixels = luma.row(y);
-            candidates.for_each(rows.words(y), look.least, |end, runs, dark| {
-                let length: i32 = runs.iter().sum();
-                if length > longest || (!dark && !look.inverted) {
-                    return;
-                }
-                let x = end - runs[4] - runs[3] - (runs[2] + 1) / 2;
-                let grey = |x: i32| i32::from(pixels[x as usize]);
-                let after = grey(end - runs[4] - (runs[3] + 1) / 2);
-                let before = grey(end - length + runs[0] + runs[1] / 2);
-                let core = grey(x);
-                let contrast = if dark {
-                    before.max(after) - core
-                } else {
-                    core - before.min(after)
-                };
-                if contrast < least_contrast {
-                    return;
-                }
-                self.consider(&mut crossing, &sampler, (x, y as i32), length, !dark, look);
-            });
         }
         self.view = view;
         self.candidates = candidates;
     }
 
     /// A row candidate with its middle at `x`, `y` of the level.
+    #[inline(always)]
     fn consider(
         &mut self,
         crossing: &mut Crossing<'_>,
