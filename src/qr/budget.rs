@@ -6,6 +6,18 @@
 
 use std::time::{Duration, Instant};
 
+/// When the time of a frame is over, if it ever is. For what is within one unit of
+/// work: a count of units does not end there, so that it gives the same everywhere.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Deadline(Option<Instant>);
+
+impl Deadline {
+    /// Is it over?
+    pub fn is_over(self) -> bool {
+        self.0.is_some_and(|until| Instant::now() >= until)
+    }
+}
+
 /// What is left for a frame. A unit of work is about what touching one pixel
 /// once costs.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,6 +37,11 @@ impl Budget {
         }
     }
 
+    /// When the frame's time is over.
+    pub fn deadline(&self) -> Deadline {
+        Deadline(self.until)
+    }
+
     /// Notes work that was done.
     pub fn spend(&mut self, units: usize) {
         self.spent = self.spent.saturating_add(units as u64);
@@ -37,8 +54,7 @@ impl Budget {
 
     /// Is it time to stop? To be asked about every tenth of a millisecond.
     pub fn is_spent(&self) -> bool {
-        self.most.is_some_and(|most| self.spent >= most)
-            || self.until.is_some_and(|until| Instant::now() >= until)
+        self.most.is_some_and(|most| self.spent >= most) || self.deadline().is_over()
     }
 
     /// May something that costs about `units` still be begun? Time cannot tell,

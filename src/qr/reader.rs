@@ -107,7 +107,7 @@ impl Reader {
         let mut budget = Budget::new(options.deadline, options.budget);
         reads.clear();
         self.sweep.start(luma, &mut budget);
-        self.trial.start();
+        self.trial.start(budget.deadline());
         for pass in &PASSES {
             reads.work.passes += 1;
             let Self {

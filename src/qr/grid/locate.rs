@@ -5,6 +5,7 @@ use super::bow::Bow;
 use super::mesh::Mesh;
 use crate::geometry::{Pair, Point, Quad, fit};
 use crate::optics::Sampler;
+use crate::qr::budget::Deadline;
 use crate::qr::decode::alignment_centres;
 use crate::qr::finder::{FinderPattern, Triple};
 
@@ -181,8 +182,8 @@ impl<'a> Locator<'a> {
         self.base(side).map_or(0.0, |(_, timing, _)| timing)
     }
 
-    /// The grid of a symbol of `side` modules.
-    pub fn grid(&self, side: usize) -> Option<Grid> {
+    /// The grid of a symbol of `side` modules; none if the time is over before it is laid.
+    pub fn grid(&self, side: usize, deadline: Deadline) -> Option<Grid> {
         let (mut mesh, _, bow) = self.base(side)?;
         let searched = match bow {
             None => self.bow_by_timing(&mesh, side),
@@ -196,7 +197,7 @@ impl<'a> Locator<'a> {
         match centres.len() {
             0 => {}
             2 => mesh = self.with_one_pattern(mesh, side, bow)?,
-            _ => mesh = self.with_all_patterns(mesh, side, centres)?,
+            _ => mesh = self.with_all_patterns(mesh, side, centres, deadline)?,
         }
         self.grid_of(side, mesh)
     }
@@ -234,7 +235,13 @@ impl<'a> Locator<'a> {
     }
 
     /// Version 7 and up: from the corner outwards, each from its neighbours.
-    fn with_all_patterns(&self, mesh: Mesh, side: usize, centres: &[u8]) -> Option<Mesh> {
+    fn with_all_patterns(
+        &self,
+        mesh: Mesh,
+        side: usize,
+        centres: &[u8],
+        deadline: Deadline,
+    ) -> Option<Mesh> {
         const MOST: usize = 7;
         let count = centres.len().min(MOST);
         let place = |i: usize| f32::from(centres[i]) + 0.5;
@@ -245,6 +252,9 @@ impl<'a> Locator<'a> {
             (x == 0 && (y == 0 || y == count - 1)) || (y == 0 && x == count - 1)
         };
         for diagonal in 1..2 * count - 1 {
+            if deadline.is_over() {
+                return None;
+            }
             for y in diagonal.saturating_sub(count - 1)..=diagonal.min(count - 1) {
                 let x = diagonal - y;
                 if is_finder(x, y) {

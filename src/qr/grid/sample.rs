@@ -8,11 +8,14 @@ use super::Grid;
 use super::veil::{SATURATED, Seen, Veil};
 use crate::optics::Sampler;
 use crate::qr::Modules;
+use crate::qr::budget::Deadline;
 
 /// Side of a tile of modules, of which light and dark are taken.
 const TILE: usize = 4;
 /// Side of a finder pattern in modules.
 const FINDER: usize = 7;
+/// After so many rows of modules the clock is looked at.
+const ROWS_PER_LOOK: usize = 8;
 /// Paper this light saturates by itself: then it is no glare.
 const WHITE_PAPER: f32 = 236.0;
 
@@ -50,6 +53,7 @@ pub struct Samples {
     smooth: Vec<Tile>,
     seen: Vec<Seen>,
     inverted: bool,
+    deadline: Deadline,
 }
 
 /// Light and dark of some modules.
@@ -89,6 +93,12 @@ const AROUND: [(f32, f32); 5] = [
 const MIDDLE: [(f32, f32); 1] = [(0.0, 0.0)];
 
 impl Samples {
+    /// From now on the time is over at `deadline`. What is taken after that has no
+    /// meaning.
+    pub fn end_at(&mut self, deadline: Deadline) {
+        self.deadline = deadline;
+    }
+
     /// Takes the grey values of `grid`.
     pub fn take(&mut self, sampler: &Sampler<'_>, grid: &Grid) {
         self.take_at(sampler, grid, &AROUND);
@@ -107,6 +117,9 @@ impl Samples {
         self.seen.clear();
         self.seen.reserve(grid.side * grid.side);
         for y in 0..grid.side {
+            if y.is_multiple_of(ROWS_PER_LOOK) && self.deadline.is_over() {
+                break;
+            }
             let my = y as f32 + 0.5;
             let middle = grid.side as f32 / 2.0;
             let down = grid.mesh.map(middle, my + 0.5) - grid.mesh.map(middle, my - 0.5);
@@ -125,6 +138,8 @@ impl Samples {
                 at = next;
             }
         }
+        // Whoever asked finds that the time is over.
+        self.grey.resize(grid.side * grid.side, 0.0);
     }
 
     /// The grey values taken, row by row, dark modules low.
@@ -262,7 +277,10 @@ impl Samples {
     pub fn lift_veil(&mut self, modules: &mut Modules) -> Option<f32> {
         let side = self.side;
         self.look_for_glare();
-        let veil = Veil::fit(side, &self.seen)?;
+        if self.deadline.is_over() {
+            return None;
+        }
+        let veil = Veil::fit(side, &self.seen, self.deadline)?;
         let mut erased = 0;
         for (index, seen) in self.seen.iter().enumerate() {
             if seen.away > VEIL {
@@ -283,6 +301,9 @@ impl Samples {
         self.seen.clear();
         for (index, &grey) in self.grey.iter().enumerate() {
             let (x, y) = (index % side, index / side);
+            if x == 0 && y.is_multiple_of(ROWS_PER_LOOK) && self.deadline.is_over() {
+                break;
+            }
             let tile = self.smooth[(y / TILE) * count + x / TILE];
             let before = [
                 (x > 0 && y > 0).then(|| index - side - 1),

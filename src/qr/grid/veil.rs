@@ -8,6 +8,7 @@
 //! in, and which saturated modules cannot have been dark.
 
 use super::solve::solve;
+use crate::qr::budget::Deadline;
 
 /// Coefficients of the polynomial.
 const TERMS: usize = 6;
@@ -70,8 +71,9 @@ pub struct Veil {
 
 impl Veil {
     /// Fits the light to `modules`, row by row, of a symbol of `side` modules a row.
-    /// `None` if too little is seen of it, or it is no single smooth highlight.
-    pub fn fit(side: usize, modules: &[Seen]) -> Option<Veil> {
+    /// `None` if too little is seen of it, it is no single smooth highlight, or the
+    /// time is over.
+    pub fn fit(side: usize, modules: &[Seen], deadline: Deadline) -> Option<Veil> {
         let places = || modules.iter().enumerate();
         let place = |index: usize| [(index % side) as f32, (index / side) as f32];
         let (mut centre, mut lit) = ([0.0; 2], 0.0);
@@ -90,6 +92,9 @@ impl Veil {
             noise: 0.0,
         };
         for round in 0..=ROUNDS {
+            if deadline.is_over() {
+                return None;
+            }
             let mut normal = [[0.0; TERMS]; TERMS];
             let mut right = [0.0; TERMS];
             let (mut measured, mut off) = (0, 0.0);
@@ -267,7 +272,8 @@ mod tests {
         for (name, fall) in falls {
             for seed in 1..6 {
                 let (modules, dark) = lit(seed, |x, y| fall(oval(x, y)));
-                let veil = Veil::fit(SIDE, &modules).unwrap_or_else(|| panic!("{name} {seed}"));
+                let veil = Veil::fit(SIDE, &modules, Deadline::default())
+                    .unwrap_or_else(|| panic!("{name} {seed}"));
                 let (mut lifted, mut wrong, mut hidden) = (0, 0, 0);
                 for (i, module) in modules.iter().enumerate().filter(|(_, m)| m.away <= 2) {
                     let (x, y) = (i % SIDE, i / SIDE);
@@ -301,10 +307,10 @@ mod tests {
                 })
                 .collect();
             let (modules, _) = lit(1, |x, y| lights[y as usize * SIDE + x as usize]);
-            assert_eq!(Veil::fit(SIDE, &modules), None);
+            assert_eq!(Veil::fit(SIDE, &modules, Deadline::default()), None);
         }
         let (modules, _) = lit(1, |_, _| 0.0);
-        assert_eq!(Veil::fit(SIDE, &modules), None);
+        assert_eq!(Veil::fit(SIDE, &modules, Deadline::default()), None);
     }
 
     #[test]
@@ -321,7 +327,7 @@ mod tests {
                     deep: random.bool(),
                 })
                 .collect();
-            if let Some(veil) = Veil::fit(side, &modules) {
+            if let Some(veil) = Veil::fit(side, &modules, Deadline::default()) {
                 for (i, module) in modules.iter().enumerate() {
                     veil.dark(i % side, i / side, module);
                 }

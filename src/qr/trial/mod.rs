@@ -4,7 +4,7 @@ mod three;
 
 pub use three::Supposed;
 
-use super::budget::Budget;
+use super::budget::{Budget, Deadline};
 use super::grid::{Bender, Equaliser, Fit, Grid, Samples, Settler, Statistics};
 use super::{Code, Decoder, Modules, ReaderOptions, Reads, Reason, Unread, quality};
 use crate::optics::Sampler;
@@ -37,6 +37,8 @@ fn share(fruitless: u32) -> f64 {
 /// Tries grids, in memory that it keeps.
 #[derive(Default)]
 pub struct Trial {
+    /// When the frame's time is over: a large symbol takes milliseconds.
+    deadline: Deadline,
     samples: Samples,
     modules: Modules,
     decoder: Decoder,
@@ -52,8 +54,11 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// Begins with a frame: nothing has been risked yet.
-    pub fn start(&mut self) {
+    /// Begins with a frame whose time is over at `deadline`: nothing has been risked
+    /// yet.
+    pub fn start(&mut self, deadline: Deadline) {
+        self.deadline = deadline;
+        self.samples.end_at(deadline);
         self.unread.clear();
         self.risk = 0.0;
         self.fruitless = 0;
@@ -120,6 +125,15 @@ impl Trial {
         if reads.unread.len() >= MOST_UNREAD {
             return;
         }
+        if self.deadline.is_over() {
+            // What its timing patterns tell is known already.
+            reads.unread.push(Unread {
+                corners: grid.corners(),
+                reason: reason(grid, statistics),
+                agreement: grid.timing,
+            });
+            return;
+        }
         self.samples.take(sampler, grid);
         self.samples.confidences(WIDE, &mut self.modules);
         if self.samples.glare_shows() {
@@ -140,7 +154,8 @@ impl Trial {
     /// Was the grid that was read last laid exactly, so that nothing but what it
     /// shows keeps it from being decoded? Then that is noted.
     fn is_lost(&self, grid: &Grid, reads: &mut Reads) -> bool {
-        let exact = Fit::of(&self.modules).is_exact();
+        // What was not sampled in time tells nothing.
+        let exact = !self.deadline.is_over() && Fit::of(&self.modules).is_exact();
         if exact && reads.lost.len() < MOST_UNREAD {
             reads.lost.push(grid.corners());
         }
@@ -174,23 +189,32 @@ impl Trial {
     ) -> (bool, Statistics) {
         reads.work.sampled += 1;
         self.samples.take(sampler, grid);
+        if self.deadline.is_over() {
+            return (false, Statistics::default());
+        }
         let mut statistics = self.samples.confidences(WIDE, &mut self.modules);
         if self.samples.glare_shows() {
             if let Some(erased) = self.samples.lift_veil(&mut self.modules) {
                 statistics.erased = erased;
-                if self.decode(grid, statistics, options, reads, &vouched, chance) {
-                    return (true, statistics);
+                let read = self.decode(grid, statistics, options, reads, &vouched, chance);
+                if read || self.deadline.is_over() {
+                    return (read, statistics);
                 }
                 self.samples.confidences(WIDE, &mut self.modules);
             }
+            if self.deadline.is_over() {
+                return (false, statistics);
+            }
             statistics.erased = self.samples.unveil(&mut self.modules);
-            if self.decode(grid, statistics, options, reads, &vouched, chance) {
-                return (true, statistics);
+            let read = self.decode(grid, statistics, options, reads, &vouched, chance);
+            if read || self.deadline.is_over() {
+                return (read, statistics);
             }
             self.samples.confidences(WIDE, &mut self.modules);
         }
-        if self.decode(grid, statistics, options, reads, &vouched, chance) {
-            return (true, statistics);
+        let read = self.decode(grid, statistics, options, reads, &vouched, chance);
+        if read || self.deadline.is_over() {
+            return (read, statistics);
         }
         let erased = statistics.erased;
         statistics = self.samples.confidences(NARROW, &mut self.modules);

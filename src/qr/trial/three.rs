@@ -77,7 +77,7 @@ impl Trial {
                 continue;
             }
             budget.spend(UNITS_PER_MODULE * side * side);
-            let Some(mut grid) = locator.grid(side) else {
+            let Some(mut grid) = locator.grid(side, budget.deadline()) else {
                 continue;
             };
             if around.is_none() && grid.timing < DOUBTFUL {
@@ -209,7 +209,7 @@ impl Trial {
             if timing < LEAST_UNSETTLED || budget.is_spent() {
                 continue;
             }
-            let Some(mut grid) = locator.grid(side) else {
+            let Some(mut grid) = locator.grid(side, budget.deadline()) else {
                 continue;
             };
             let mut freedom = [SEEN_REACH, SEEN_REACH, SEEN_REACH, ACROSS_REACH];
