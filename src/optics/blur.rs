@@ -132,7 +132,7 @@ impl Relief {
 
     /// Measures all tiles of `luma` that lie in it wholly.
     pub fn build(&mut self, luma: Luma<'_>) {
-        widest!(self.measure(luma));
+        measure(self, luma);
     }
 
     #[inline(always)]
@@ -203,7 +203,7 @@ impl BlurMeter {
     /// Looks at one row of the rectangle that it began with; those near the rim
     /// tell nothing.
     pub fn add_row(&mut self, turned: &Turned, y: usize) {
-        widest!(self.multiply(turned, y));
+        multiply(self, turned, y);
     }
 
     #[inline(always)]
@@ -311,6 +311,15 @@ pub fn too_steep(turned: &Turned, length: f32) -> f32 {
         }
     }
     steep / f32::max(all, 1.0)
+}
+
+widest! {
+    /// See [`Relief::measure`].
+    fn measure(relief: &mut Relief, luma: Luma<'_>) = Relief::measure;
+}
+widest! {
+    /// See [`BlurMeter::multiply`].
+    fn multiply(meter: &mut BlurMeter, turned: &Turned, y: usize) = BlurMeter::multiply;
 }
 
 #[inline(always)]

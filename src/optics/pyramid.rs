@@ -47,10 +47,10 @@ impl Pyramid {
             plane.height = height;
             plane.data.resize(width * height, 0);
             match below.last() {
-                None => widest!(halve(luma, plane)),
+                None => halve(luma, plane),
                 Some(finer) => {
                     if let Some(finer) = finer.luma() {
-                        widest!(halve(finer, plane));
+                        halve(finer, plane);
                     }
                 }
             }
@@ -79,10 +79,15 @@ impl Plane {
     }
 }
 
+widest! {
+    /// Makes `to` of half the sides of `from`.
+    fn halve(from: Luma<'_>, to: &mut Plane) = halve_rows;
+}
+
 /// Two pixels are read as one little-endian word and added within it: a form
 /// that compilers turn into vector code on every target.
 #[inline(always)]
-fn halve(from: Luma<'_>, to: &mut Plane) {
+fn halve_rows(from: Luma<'_>, to: &mut Plane) {
     let width = to.width;
     for y in 0..to.height {
         let upper = &from.row(2 * y)[..2 * width];
@@ -138,8 +143,8 @@ mod tests {
                 height: height / 2,
             };
             let (mut wide, mut narrow) = (plane(), plane());
-            widest!(halve(luma, &mut wide));
-            halve(luma, &mut narrow);
+            halve(luma, &mut wide);
+            halve_rows(luma, &mut narrow);
             assert!(wide.data == narrow.data, "{width} by {height}");
         }
     }

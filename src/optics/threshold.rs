@@ -56,7 +56,7 @@ impl Threshold {
         }
         self.middle.resize(count, 0);
         self.weight.resize(count, 0);
-        widest!(self.measure(half, window));
+        measure(self, half, window);
     }
 
     /// Below this value a pixel of tile column `column`, row `row` is dark.
@@ -179,6 +179,11 @@ impl Threshold {
             }
         }
     }
+}
+
+widest! {
+    /// See [`Threshold::measure`].
+    fn measure(threshold: &mut Threshold, half: Luma<'_>, window: Window) = Threshold::measure;
 }
 
 /// Sums of `products` over those of `weights`, `SIDE` of each side by side; 0 where

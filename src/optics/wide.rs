@@ -7,28 +7,33 @@
 //! so results are the same to the last bit. On aarch64 NEON is always there, and
 //! compilers use it.
 
-/// A call of a function with `#[inline(always)]`, as compiled for the widest registers
-/// that the processor has. It is written out twice: what has two callers is not inlined
-/// and would stay as narrow as it was.
+/// A function that calls another one, which has `#[inline(always)]` and so is compiled
+/// for the widest registers that the processor has. (Closures would do, but compilers
+/// inline large ones only as they like, and what is not inlined stays narrow.)
 macro_rules! widest {
-    ($call:expr) => {{
-        #[cfg(target_arch = "x86_64")]
-        if $crate::optics::wide::has_avx2() {
-            // SAFETY: the processor has what the function is compiled for.
-            #[allow(unsafe_code)]
-            unsafe {
-                $crate::optics::wide::with_avx2(|| $call)
+    ($(#[$note:meta])* fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $out:ty)? = $narrow:path;) => {
+        $(#[$note])*
+        #[inline]
+        fn $name($($arg: $type),*) $(-> $out)? {
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx2,bmi1,lzcnt,popcnt")]
+                fn wide($($arg: $type),*) $(-> $out)? {
+                    $narrow($($arg),*)
+                }
+                if $crate::optics::wide::has_avx2() {
+                    // SAFETY: the processor has what it is compiled for.
+                    #[allow(unsafe_code)]
+                    return unsafe { wide($($arg),*) };
+                }
             }
-        } else {
-            $call
+            $narrow($($arg),*)
         }
-        #[cfg(not(target_arch = "x86_64"))]
-        $call
-    }};
+    };
 }
 pub(crate) use widest;
 
-/// Has the processor what [`with_avx2`] is compiled for?
+/// Has the processor what [`widest`] compiles for?
 #[cfg(target_arch = "x86_64")]
 #[inline]
 pub fn has_avx2() -> bool {
@@ -36,11 +41,4 @@ pub fn has_avx2() -> bool {
         && is_x86_feature_detected!("bmi1")
         && is_x86_feature_detected!("lzcnt")
         && is_x86_feature_detected!("popcnt")
-}
-
-/// Does `work`, which has no other caller, compiled for AVX2.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,bmi1,lzcnt,popcnt")]
-pub fn with_avx2<T>(work: impl FnOnce() -> T) -> T {
-    work()
 }

@@ -5,7 +5,7 @@
 //! crosses the many candidates that texture gives costs next to nothing.
 
 use crate::frame::Luma;
-use crate::optics::{TILE, Threshold};
+use crate::optics::{TILE, Threshold, widest};
 use crate::qr::budget::Budget;
 
 /// Pixels in a word.
@@ -26,8 +26,12 @@ impl BitRows {
     /// Compares each pixel of `luma` with the threshold of its tile. `false`, and of no
     /// meaning, if the time is over before that is done: of twelve megapixels it takes
     /// milliseconds.
-    #[inline(always)]
     pub fn build(&mut self, luma: Luma<'_>, threshold: &Threshold, budget: &Budget) -> bool {
+        compare(self, luma, threshold, budget)
+    }
+
+    #[inline(always)]
+    fn compare(&mut self, luma: Luma<'_>, threshold: &Threshold, budget: &Budget) -> bool {
         (self.width, self.height) = (luma.width(), luma.height());
         self.across = self.width.div_ceil(WORD);
         self.words.resize(self.across * self.height + 3, 0);
@@ -88,6 +92,16 @@ impl BitRows {
     pub fn height(&self) -> usize {
         self.height
     }
+}
+
+widest! {
+    /// See [`BitRows::build`].
+    fn compare(
+        rows: &mut BitRows,
+        luma: Luma<'_>,
+        threshold: &Threshold,
+        budget: &Budget,
+    ) -> bool = BitRows::compare;
 }
 
 /// Dark is less than the limit. `limits` is padded to whole words with 0.
@@ -323,7 +337,7 @@ pub fn run_back(line: &impl Line, from: usize, dark: bool, most: usize) -> usize
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::optics::{Window, widest};
+    use crate::optics::Window;
     use proptest::prelude::*;
 
     /// A level of random structure, as bits and as pixels.
@@ -376,9 +390,9 @@ mod tests {
             };
             let (mut rows, mut columns) = (BitRows::default(), BitColumns::default());
             let endless = Budget::new(None, None);
-            prop_assert!(widest!(rows.build(luma, &threshold, &endless)));
+            prop_assert!(rows.build(luma, &threshold, &endless));
             let mut narrow = BitRows::default();
-            prop_assert!(narrow.build(luma, &threshold, &endless));
+            prop_assert!(narrow.compare(luma, &threshold, &endless));
             prop_assert_eq!(&rows.words, &narrow.words);
             columns.start(&rows);
             let mut random = fastrand::Rng::with_seed(seed);

@@ -20,7 +20,6 @@ pub struct View {
 impl View {
     /// The rows of a level, and what crosses them. `None` if the time is over before
     /// they are there.
-    #[inline(always)]
     pub fn build<'a>(
         &'a mut self,
         luma: Luma<'a>,
@@ -67,7 +66,6 @@ pub struct Cross {
 impl Crossing<'_> {
     /// The five runs up and down through (`x`, `y`), if they are those of a finder
     /// pattern about `length` pixels long.
-    #[inline(always)]
     pub fn down(&mut self, (x, y): (i32, i32), length: i32, inverted: bool) -> Option<Cross> {
         if self.rows.dark(x, y)? == inverted {
             return None;
@@ -79,7 +77,6 @@ impl Crossing<'_> {
     }
 
     /// The five runs left and right, likewise.
-    #[inline(always)]
     pub fn along(&self, (x, y): (i32, i32), length: i32, inverted: bool) -> Option<Cross> {
         if self.rows.dark(x, y)? == inverted {
             return None;
@@ -91,7 +88,6 @@ impl Crossing<'_> {
     /// Do the runs of a cross part clearly: is the darkest light run lighter than the
     /// lightest dark one by at least `share` of the range of them all? Each run counts
     /// with its most extreme pixel. `share` is not negative.
-    #[inline(always)]
     pub fn is_clear(
         &self,
         (x, y): (i32, i32),
@@ -140,7 +136,6 @@ impl Crossing<'_> {
     /// Are the rings about 3:5:7 along the four halves of the diagonals through (`x`,
     /// `y`): is the sum of the squares of what they are off, in modules, at most
     /// `most`, and do two show rings at least? `side` is the pattern's side in pixels.
-    #[inline(always)]
     pub fn has_diagonals(&self, (x, y): (i32, i32), side: f32, inverted: bool, most: f32) -> bool {
         /// A step along a diagonal, in pixels.
         const STEP: f32 = std::f32::consts::SQRT_2;
@@ -197,7 +192,7 @@ impl Cross {
     }
 
     /// The runs of `line`, `end` long, to both sides of `at`, which is in the core.
-    #[inline(always)]
+    #[inline]
     fn through(
         line: &impl Line,
         at: usize,
@@ -248,7 +243,7 @@ impl Cross {
 /// Core, light ring and dark ring of an arm of a cross, with `room` pixels to the
 /// rim of the picture. `run` gives how many pixels, at most so many, are of a
 /// colour behind those that are done.
-#[inline(always)]
+#[inline]
 fn arm(
     (core, ring): (usize, usize),
     room: usize,

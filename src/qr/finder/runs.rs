@@ -1,6 +1,8 @@
 //! Runs of equal colour along a line, and whether five of them are those
 //! through the middle of a finder pattern: 1:1:3:1:1.
 
+use crate::optics::widest;
+
 /// Do five runs look like dark, light, core, light, dark of a finder pattern?
 ///
 /// Ink that spreads and thresholds that are off make all dark runs longer and
@@ -8,7 +10,6 @@
 /// that are judged (2, 4, 4, 2 modules), which do not change with it; each is
 /// allowed one pixel of rounding and a share for perspective. `least` is how long
 /// they must be, in twelfths of a module.
-#[inline]
 pub fn is_finder([a, b, c, d, e]: [i32; 5], least: i32) -> bool {
     if 2 * c < 3 * b.max(d) || 2 * c < a.min(e) + b.min(d) {
         return false;
@@ -55,14 +56,14 @@ impl Candidates {
     /// Calls `found(end, runs, dark)` for each five runs of `words`, a row as bits,
     /// that may be a finder pattern: `end` is where the last one ends, `dark` its
     /// colour.
-    #[inline(always)]
+    #[inline]
     pub fn for_each(
         &mut self,
         words: &[u64],
         least: i32,
         mut found: impl FnMut(i32, [i32; 5], bool),
     ) {
-        self.mark(words, least);
+        mark(self, words, least);
         for (eight, marks) in self.likely.as_chunks::<8>().0.iter().enumerate() {
             let mut marks = u64::from_le_bytes(*marks);
             while marks != 0 {
@@ -127,6 +128,11 @@ impl Candidates {
     }
 }
 
+widest! {
+    /// See [`Candidates::mark`].
+    fn mark(candidates: &mut Candidates, words: &[u64], least: i32) = Candidates::mark;
+}
+
 /// Marks each five runs that [`may_be_finder`]: the same sums, but without a branch
 /// and in 16 bits, so that compilers turn it into vector code.
 #[inline(always)]
@@ -158,7 +164,6 @@ fn likely(lengths: &[i16], least: i32, marks: &mut [u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::optics::widest;
     use proptest::prelude::*;
 
     #[test]
@@ -260,7 +265,7 @@ mod tests {
             });
             prop_assert_eq!(seen, expected);
             let (mut wide, mut narrow) = (Candidates::default(), Candidates::default());
-            widest!(wide.mark(&words, least));
+            mark(&mut wide, &words, least);
             narrow.mark(&words, least);
             prop_assert_eq!(&wide.likely, &narrow.likely);
             prop_assert_eq!(&wide.lengths, &narrow.lengths);

@@ -6,7 +6,7 @@ use super::runs::Candidates;
 use super::shape::Measure;
 use crate::frame::Luma;
 use crate::geometry::Point;
-use crate::optics::{Sampler, TILE, Threshold, widest};
+use crate::optics::{Sampler, TILE, Threshold};
 use crate::qr::budget::Budget;
 
 /// Most finder patterns that are kept of one frame.
@@ -118,18 +118,6 @@ impl Finders {
         look: &Look,
         budget: &mut Budget,
     ) {
-        widest!(self.look_through(luma, level, threshold, look, budget));
-    }
-
-    #[inline(always)]
-    fn look_through(
-        &mut self,
-        luma: Luma<'_>,
-        level: usize,
-        threshold: &Threshold,
-        look: &Look,
-        budget: &mut Budget,
-    ) {
         let Some(sampler) = Sampler::new(luma, level) else {
             return;
         };
@@ -189,7 +177,6 @@ impl Finders {
     }
 
     /// A row candidate with its middle at `x`, `y` of the level.
-    #[inline(always)]
     fn consider(
         &mut self,
         crossing: &mut Crossing<'_>,

@@ -63,7 +63,6 @@ impl Measure {
     /// The finder pattern about `centre` whose modules are about `module` pixels;
     /// `None` if too few directions look like one, or if light and dark differ by
     /// less, or by more roughness, than `look` allows.
-    #[inline(always)]
     pub fn finder(
         &self,
         sampler: &Sampler<'_>,
@@ -158,7 +157,6 @@ impl Measure {
 
     /// Grey value of the light ring: median over the rays of the lightest place
     /// where the ring must be.
-    #[inline(always)]
     fn ring_light(&self, value: &impl Fn(f32, f32) -> f32, centre: Point, module: f32) -> f32 {
         let mut lightest: [f32; RAYS / 4] = std::array::from_fn(|k| {
             let along = self.directions[4 * k];
@@ -200,7 +198,6 @@ struct Trace {
 }
 
 impl Ray {
-    #[inline(always)]
     fn trace(&self, value: &impl Fn(f32, f32) -> f32, along: Point) -> Option<Trace> {
         let level = |share: f32| self.dark + (self.light - self.dark) * share;
         let (quarter, middle, upper) = (level(0.25), level(0.5), level(0.75));
