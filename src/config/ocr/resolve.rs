@@ -306,7 +306,7 @@ pub(in crate::config) fn is_ai(text: &str) -> bool {
     (2..=4).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "ocr"))]
 mod tests {
     use crate::config::{Config, FieldPlace, Problem};
 
@@ -317,7 +317,6 @@ mod tests {
         }
     }
 
-    #[cfg(feature = "ocr")]
     #[test]
     fn a_field_says_where_it_is_and_what_stands_there() {
         let text = "[[ocr.field]]\nname = \"lot\"\nbox = [0.0, 26.0, 25, 3]\ncode-ai = \"10\"\n\
@@ -341,7 +340,6 @@ mod tests {
         assert!(matches!(all.place, FieldPlace::Search(None)));
     }
 
-    #[cfg(feature = "ocr")]
     #[test]
     fn each_fault_of_a_field_names_its_key_and_line() {
         let field =
@@ -413,7 +411,6 @@ mod tests {
         assert!(cure("find = \"kode\"").contains("\"code\""));
     }
 
-    #[cfg(feature = "ocr")]
     #[test]
     fn a_rule_may_ask_of_a_field_and_of_nothing_else() {
         let field = "[[ocr.field]]\nname = \"lot\"\nbox = [0, 0, 9, 3]\n";
