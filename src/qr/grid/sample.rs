@@ -44,6 +44,15 @@ pub struct Statistics {
     pub erased: f32,
 }
 
+impl Statistics {
+    /// Nothing was measured in time: no comparison with these holds, so that no want
+    /// of contrast is told of.
+    pub const UNKNOWN: Statistics = Statistics {
+        contrast: f32::NAN,
+        erased: 0.0,
+    };
+}
+
 /// Grey values of one grid, and the memory they need.
 #[derive(Debug, Default)]
 pub struct Samples {

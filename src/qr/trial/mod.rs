@@ -190,7 +190,7 @@ impl Trial {
         reads.work.sampled += 1;
         self.samples.take(sampler, grid);
         if self.deadline.is_over() {
-            return (false, Statistics::default());
+            return (false, Statistics::UNKNOWN);
         }
         let mut statistics = self.samples.confidences(WIDE, &mut self.modules);
         if self.samples.glare_shows() {
