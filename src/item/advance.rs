@@ -5,6 +5,7 @@
 
 use super::Seen;
 use super::associate::Moment;
+use super::cadence::Step;
 use super::scene::Scene;
 use super::track::{Sight, What};
 use super::tracker::{Found, Tracker};
@@ -30,13 +31,10 @@ impl Tracker {
         let told = self
             .cadence
             .step(stamped, stamp.sequence, stamped - self.last_frame);
-        let mut step = if first { 0.0 } else { told.stamped };
-        let mut gap = step > self.gap_after();
-        if let Some(counted) = told.counted
-            && self.goes_by_count(seen, counted, step, gap)
-        {
-            (step, gap) = (counted, false);
-        }
+        let (step, gap) = match first {
+            true => (0.0, false),
+            false => self.since_last(seen, told),
+        };
         if gap {
             self.clock.watched += self.scene.interval;
             self.scene.watched_frames = 0;
@@ -58,22 +56,36 @@ impl Tracker {
         self.scene.watched_frames = self.scene.watched_frames.saturating_add(1);
     }
 
-    /// Whether what stands in this frame says that it was taken `counted` seconds
-    /// after the one before, as its count says, and not `stamped`, as its stamp says.
-    /// By its stamp there may have been a `gap`: a count goes on after one as if
-    /// nothing had been lost.
-    fn goes_by_count(&mut self, seen: Seen<'_>, counted: f64, stamped: f64, gap: bool) -> bool {
+    /// Seconds since the frame before, and whether nobody watched meanwhile. Of what
+    /// stamps and count tell, that is believed by which the belt did what belts do.
+    fn since_last(&mut self, seen: Seen<'_>, told: Step) -> (f64, bool) {
+        // How far the clock, which went by the count, is behind the stamps is no time
+        // that passed now, and by how much it is ahead has passed already.
+        let gap = told.apart.min(told.stamped) > self.gap_after();
+        let off = (told.apart - told.stamped).abs() > told.apart * 1e-3;
+        if told.counted.is_none() && !off {
+            return (told.stamped, gap);
+        }
+        let watching = self.tracks.iter().any(|track| track.missed < 16);
         if !self.motion.is_known() || self.motion.gap {
             // Nothing to go by but how the stamps were of late. Where nothing is in
             // view the stamps may catch up.
-            let watching = self.tracks.iter().any(|track| track.missed < 16);
-            return self.cadence.is_bursty() && watching && !gap;
+            return match self.cadence.is_bursty() && watching && !gap {
+                true => (told.counted.unwrap_or(told.apart), false),
+                false => (told.stamped, gap),
+            };
         }
         let codes = Found {
             single: seen.codes,
             fused: &[],
         };
         self.collect(codes, seen.unread);
+        if self.sights.is_empty() {
+            return match watching {
+                true => (told.apart, gap),
+                false => (told.stamped, gap),
+            };
+        }
         let mut surprise_after = |step: f64| {
             let scene = Scene {
                 now: self.last_frame + step,
@@ -87,13 +99,27 @@ impl Tracker {
             });
             self.associator.surprise
         };
-        let by_count = surprise_after(counted);
-        let by_stamp = surprise_after(stamped);
-        let better = match self.cadence.is_bursty() && !self.sights.is_empty() {
-            true => by_count < by_stamp + UNDECIDED,
-            false => by_count + UNDECIDED < by_stamp,
+        let mut stamped = (surprise_after(told.stamped), told.stamped);
+        if off {
+            let as_late = surprise_after(told.apart);
+            if as_late + UNDECIDED < stamped.0 {
+                stamped = (as_late, told.apart);
+            }
+        }
+        let (of_stamp, stamped) = stamped;
+        let Some(counted) = told.counted else {
+            return (stamped, gap);
         };
-        better && (!gap || (by_count < SURE_OF_COUNT && self.tells_apart()))
+        let of_count = surprise_after(counted);
+        let better = match self.cadence.is_bursty() {
+            true => of_count < of_stamp + UNDECIDED,
+            false => of_count + UNDECIDED < of_stamp,
+        };
+        // After a gap a count goes on as if nothing had been lost.
+        match better && (!gap || (of_count < SURE_OF_COUNT && self.tells_apart())) {
+            true => (counted, false),
+            false => (stamped, gap),
+        }
     }
 
     /// Whether each payload in this frame is at most one code's, of those here and

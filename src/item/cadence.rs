@@ -20,6 +20,9 @@ const STEADY: f64 = 0.3;
 const SOONEST: f64 = 0.25;
 /// What comes in less than this share of its interval was not taken then.
 const TOO_SOON: f64 = 0.5;
+/// How late a picture may be, in longest silences: the first one that was counted may
+/// have been so late itself.
+const MOST_LATE: f64 = 2.0;
 /// Frames for which stamps are doubted after that.
 const DOUBTED: u32 = 256;
 /// What comes after so many intervals may come from a camera that rested.
@@ -46,8 +49,10 @@ pub(super) struct Cadence {
 /// How much time passed from frame to frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Step {
-    /// By the stamps.
+    /// By the stamps, from what the frame before was taken to be.
     pub stamped: f64,
+    /// From the stamp of the frame before to this one's: both may be late alike.
+    pub apart: f64,
     /// By the count, where that says otherwise.
     pub counted: Option<f64>,
 }
@@ -71,6 +76,7 @@ impl Cadence {
         let interval = self.interval();
         let newest = (self.len > 0).then(|| self.ring[(self.next + MEASURED - 1) % MEASURED]);
         let frames = newest.map_or(0, |(_, last)| count.saturating_sub(last));
+        let apart = newest.map_or(since, |(before, _)| now - before);
         if newest.is_some_and(|(at, last)| count <= last || now < at) {
             // Another count began.
             (self.len, self.since_rest) = (0, None);
@@ -79,12 +85,14 @@ impl Cadence {
         self.next = (self.next + 1) % MEASURED;
         self.len = (self.len + 1).min(MEASURED);
         let Some(interval) = interval else {
+            let soonest = SOONEST * USUAL_S;
             return Step {
-                stamped: since.max(SOONEST * USUAL_S),
+                stamped: since.max(soonest),
+                apart: apart.max(soonest),
                 counted: None,
             };
         };
-        let stamped = since.max(SOONEST * interval);
+        let soonest = SOONEST * interval;
         if let Some((before, _)) = newest
             && frames > 0
         {
@@ -93,9 +101,22 @@ impl Cadence {
         let counted = frames as f64 * interval;
         let steady = (since - counted).abs() <= STEADY * interval.max(0.1 * counted);
         Step {
-            stamped,
-            counted: (frames > 0 && !steady).then_some(counted),
+            stamped: since.max(soonest),
+            apart: apart.max(soonest),
+            counted: (frames > 0 && !steady && self.may_be_late_by(since - counted))
+                .then_some(counted),
         }
+    }
+
+    /// Whether a picture's stamp may differ so much from its time: by the count of
+    /// pictures that are held back, hardly by more than the longest silence. What is
+    /// farther off was not held back: the count has missed some, or the interval is
+    /// that of a time when it did.
+    fn may_be_late_by(&self, late: f64) -> bool {
+        let oldest = (self.next + MEASURED - self.len) % MEASURED;
+        let stamp = |at: usize| self.ring[(oldest + at) % MEASURED].0;
+        let silences = (1..self.len).map(|at| stamp(at) - stamp(at - 1));
+        late.abs() <= MOST_LATE * silences.fold(0.0, f64::max)
     }
 
     /// What a frame tells of those before that comes `apart` from the last one, by

@@ -95,6 +95,33 @@ fn frames_lost_before_anybody_counts_them() {
     }
 }
 
+/// A program that is held up, by turns, and reads its frames from a pipe that holds
+/// none: what it did not fetch is lost and not counted, what it fetched came late.
+#[test]
+fn frames_that_are_late_and_others_lost_by_turns() {
+    for seed in 0..100 {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let (speed, turn) = (400.0 + 3600.0 * rng.f64(), 1.0 + 2.0 * rng.f64());
+        let mut belt = labels(Belt::new(speed), speed, 40, 400.0);
+        let is_held_up = move |t: f64| (t / turn) as u64 % 2 == 1;
+        let draw = move |t: f64, salt: u64| {
+            fastrand::Rng::with_seed(seed << 40 ^ salt << 32 ^ (t * 60.0 + 0.5) as u64).f64()
+        };
+        belt.skip = Box::new(move |n| {
+            let t = n as f64 / 60.0;
+            is_held_up(t) && draw(t, 1) < 0.5
+        });
+        belt.late = Box::new(move |t| {
+            if is_held_up(t) {
+                0.04 * draw(t, 2)
+            } else {
+                0.0
+            }
+        });
+        belt.run().once_each();
+    }
+}
+
 #[test]
 fn a_camera_that_changes_its_pace() {
     // Half as many frames in dim light: every other one from 3 s to 6 s.
