@@ -206,3 +206,55 @@ fn conclude(reads: &mut Reads) {
         reads.failure = Some(unread.first().map_or(Reason::NoFinder, |u| u.reason));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::camera::belt::degrade::{Degradation, Print};
+    use crate::qr::budget::looks;
+
+    /// A frame that ends in the middle of anything leaves no half-filled buffer that
+    /// somebody takes for a full one, and nothing that spoils the next frame.
+    #[test]
+    fn a_frame_may_end_at_any_look_at_the_clock() {
+        let how = |change: &dyn Fn(&mut Degradation)| {
+            let mut how = Degradation {
+                seed: 11,
+                turn_deg: 20.0,
+                ..Degradation::default()
+            };
+            change(&mut how);
+            how
+        };
+        let faults = [
+            how(&|how| how.glare = 0.1),
+            how(&|how| how.glare = 0.2),
+            how(&|how| how.damage = 0.15),
+            how(&|how| how.blur_px = 12.0),
+            how(&|how| how.defocus_px = 2.5),
+            how(&|how| how.bend_deg = 90.0),
+            how(&|how| (how.perspective, how.contrast) = (0.2, 10.0)),
+            how(&|how| (how.glare, how.blur_px, how.module_px) = (0.1, 6.0, 3.0)),
+        ];
+        let texts = ["0109506000134352", &"A LABEL OF MANY MODULES ".repeat(9)];
+        let (mut reader, mut reads) = (Reader::default(), Reads::default());
+        for (fault, text) in faults.iter().flat_map(|how| texts.map(|text| (how, text))) {
+            let shown = Print::new(text, 'M').expect("fits").specimen(fault);
+            let luma = Luma::new(&shown.pixels, shown.width, shown.height, shown.width);
+            let luma = luma.expect("fits");
+            let mut read = |most: u64| {
+                let ((), looked) = looks::ending_at(most, || reader.read(luma, &[], &mut reads));
+                for code in reads.codes.iter() {
+                    assert_eq!(code.content.text, text, "{fault:?}, after {most} looks");
+                }
+                (reads.codes.len(), looked)
+            };
+            let (codes, looked) = read(u64::MAX);
+            // All of them where there are few; they cost most where there are many.
+            for most in (1..looked).step_by(1 + looked as usize / 300) {
+                read(most);
+            }
+            assert_eq!(read(u64::MAX).0, codes, "{fault:?}");
+        }
+    }
+}

@@ -285,8 +285,7 @@ impl Samples {
     /// not.
     pub fn lift_veil(&mut self, modules: &mut Modules) -> Option<f32> {
         let side = self.side;
-        self.look_for_glare();
-        if self.deadline.is_over() {
+        if !self.look_for_glare() {
             return None;
         }
         let veil = Veil::fit(side, &self.seen, self.deadline)?;
@@ -303,15 +302,16 @@ impl Samples {
         Some(erased as f32 / (side * side).max(1) as f32)
     }
 
-    /// Notes of each module what the fit of a highlight asks for.
-    fn look_for_glare(&mut self) {
+    /// Notes of each module what the fit of a highlight asks for; `false`, and not of
+    /// all, if the time is over before that is done.
+    fn look_for_glare(&mut self) -> bool {
         let side = self.side;
         let count = side.div_ceil(TILE);
         self.seen.clear();
         for (index, &grey) in self.grey.iter().enumerate() {
             let (x, y) = (index % side, index / side);
             if x == 0 && y.is_multiple_of(ROWS_PER_LOOK) && self.deadline.is_over() {
-                break;
+                return false;
             }
             let tile = self.smooth[(y / TILE) * count + x / TILE];
             let before = [
@@ -347,6 +347,7 @@ impl Samples {
             let nearest = nearest.min().unwrap_or(u8::MAX).saturating_add(1);
             self.seen[index].away = self.seen[index].away.min(nearest);
         }
+        true
     }
 
     /// Of each tile, the means of what is lighter and what is darker than its mean.

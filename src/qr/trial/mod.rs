@@ -106,6 +106,9 @@ impl Trial {
     ) -> bool {
         let vouched = |_: &Modules, _: &Code, _: f64| true;
         self.samples.take_middles(sampler, grid);
+        if self.deadline.is_over() {
+            return false;
+        }
         let statistics = self.samples.confidences(NARROW, &mut self.modules);
         if self.decode(grid, statistics, options, reads, vouched, 1.0) {
             return true;
