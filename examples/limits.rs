@@ -4,8 +4,8 @@
 //!
 //! ```text
 //! cargo build --release --bin beltscan
-//! cargo run --release --example limits -- [--seconds 60] [--quotas 20,50,100,200]
-//!     [--gap-mm 120] [PATH/TO/beltscan]
+//! cargo run --release --example limits -- [--seconds 60] [--rounds 1]
+//!     [--quotas 20,50,100,200] [--gap-mm 120] [PATH/TO/beltscan]
 //! ```
 //!
 //! The belt (1280x800, 60 frames a second, labels with lot and expiry) is drawn
@@ -13,7 +13,9 @@
 //! group, through `cat` as a camera (`source = "pipe"`): what is measured is the
 //! daemon with a child, not the belt. Every run sees the same frames. Quotas need
 //! control groups that this user can make; without them that part is left out and
-//! says so. Frames: 1 MB each, `--seconds` of them are held in memory.
+//! says so. Frames: 1 MB each, `--seconds` of them are held in memory. Under quotas
+//! they are played `--rounds` times on end, 60 for an hour; an item counts in each
+//! round.
 
 #[path = "support/groups.rs"]
 mod groups;
@@ -30,6 +32,7 @@ use std::time::{Duration, Instant};
 
 use beltscan::camera::belt::BeltCamera;
 use beltscan::camera::{Grab, Source};
+use beltscan::clock::mono_ns;
 use beltscan::config::{Config, SourcePlan};
 use beltscan::frame::Pool;
 use clap::Parser;
@@ -63,6 +66,9 @@ struct Args {
     /// Length of the belt, seconds
     #[arg(long, default_value_t = 60)]
     seconds: usize,
+    /// How often the belt is played on end under each quota
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
     /// CPU quotas in per cent, beside the run without
     #[arg(long, value_delimiter = ',', default_values_t = [20, 50, 100, 200])]
     quotas: Vec<u64>,
@@ -92,13 +98,15 @@ fn main() {
         belt: &belt,
         broker: &broker,
     };
-    memory(&play);
-    let unlimited = play.run(None, TEXT);
+    let without_text = play.run(None, "", 1);
+    without_text.tell_memory("without text", 40);
+    let unlimited = play.run(None, TEXT, 1);
+    unlimited.tell_memory("with text", 110);
     unlimited.tell("no quota", None);
     for quota in args.quotas {
         match Group::make(Some(quota), Some(MEMORY_MAX)) {
             Ok(group) => {
-                let run = play.run(Some((group, quota)), TEXT);
+                let run = play.run(Some((group, quota)), TEXT, args.rounds);
                 run.tell(&format!("{quota} %"), Some(&unlimited));
             }
             Err(error) => println!("LEFT OUT: no control group can be made here: {error}"),
@@ -139,19 +147,6 @@ fn ready(program: &Path) {
     );
 }
 
-/// Resident memory at 60 frames a second, with text and without.
-fn memory(play: &Play<'_>) {
-    for (name, text, mark) in [("without text", "", 40), ("with text", TEXT, 110)] {
-        let run = play.run(None, text);
-        println!(
-            "resident {name}: {:.1} MB at the end, {:.1} MB at most; {} lines of text (mark: {mark} MB)",
-            run.resident[0] as f64 / 1024.0,
-            run.resident[1] as f64 / 1024.0,
-            run.last("text_lines"),
-        );
-    }
-}
-
 /// The frames of a belt, and what is on it.
 struct Belt {
     frames: Vec<Vec<u8>>,
@@ -159,6 +154,10 @@ struct Belt {
 }
 
 impl Belt {
+    fn length(&self) -> Duration {
+        Duration::from_secs_f64(self.frames.len() as f64 / FPS)
+    }
+
     fn draw(seconds: usize, gap_mm: u32) -> Self {
         let config = Config::parse(&format!("{BELT}gap-mm = {gap_mm}.0\n")).expect("sound");
         let plan = config.plan().expect("a plan");
@@ -206,6 +205,7 @@ struct Run {
     repeated: usize,
     of: usize,
     texts: usize,
+    rounds: u32,
     elapsed: Duration,
     /// Frames that could not be given at their time.
     late: u64,
@@ -220,7 +220,7 @@ struct Run {
 type Account = (f64, Duration, (u64, u64), u64, u64);
 
 impl Play<'_> {
-    fn run(&self, group: Option<(Group, u64)>, text: &str) -> Run {
+    fn run(&self, group: Option<(Group, u64)>, text: &str, rounds: u32) -> Run {
         let folder = tempfile::tempdir().expect("a folder");
         let fifo = folder.path().join("frames");
         let made = Command::new("mkfifo").arg(&fifo).status();
@@ -245,8 +245,8 @@ impl Play<'_> {
         // Opened once `cat` reads.
         let pipe = File::options().write(true).open(&fifo).expect("opens");
         let used = group.as_ref().map(|(group, _)| group.used());
-        let started = Instant::now();
-        let late = play(&self.belt.frames, pipe);
+        let (started, started_ns) = (Instant::now(), mono_ns());
+        let late = play(&self.belt.frames, rounds, pipe);
         let elapsed = started.elapsed();
         let resident = ["VmRSS:", "VmHWM:"].map(|field| kib(child.id(), field));
         let group = group.as_ref().map(|(group, percent)| {
@@ -261,14 +261,18 @@ impl Play<'_> {
         });
         stop(&mut child);
         let events = fs::read_to_string(folder.path().join("events.jsonl")).unwrap_or_default();
+        // Texts, each with the round in which it was seen.
         let mut read = BTreeSet::new();
         let (mut count, mut texts) = (0, 0);
         for event in events.lines() {
             let event: Value = serde_json::from_str(event).expect("JSON");
+            let captured_ns = event["captured_mono_ns"].as_u64().unwrap_or_default();
+            let since = u128::from(captured_ns.saturating_sub(started_ns));
+            let round = since / self.belt.length().as_nanos();
             for code in event["codes"].as_array().into_iter().flatten() {
                 let code = code["text"].as_str().unwrap_or_default();
                 if self.belt.texts.contains(code) {
-                    read.insert(code.to_owned());
+                    read.insert((code.to_owned(), round));
                     count += 1;
                 }
             }
@@ -278,8 +282,9 @@ impl Play<'_> {
         Run {
             read: read.len(),
             repeated: count - read.len(),
-            of: self.belt.texts.len(),
+            of: self.belt.texts.len() * rounds as usize,
             texts,
+            rounds,
             elapsed,
             late,
             resident,
@@ -302,24 +307,38 @@ impl Run {
         all
     }
 
+    fn tell_memory(&self, name: &str, mark: u64) {
+        println!(
+            "resident {name}: {:.1} MB at the end, {:.1} MB at most; {} lines of text (mark: {mark} MB)",
+            self.resident[0] as f64 / 1024.0,
+            self.resident[1] as f64 / 1024.0,
+            self.last("text_lines"),
+        );
+    }
+
+    /// The governor's levels, one after the other, each with how many windows it held.
+    fn levels(&self) -> String {
+        let levels: Vec<_> = self.stats.iter().map(|s| &s["governor_level"]).collect();
+        let runs = levels.chunk_by(|a, b| a == b);
+        let runs: Vec<_> = runs
+            .map(|run| format!("{} ({})", run[0], run.len()))
+            .collect();
+        runs.join(", ")
+    }
+
     fn tell(&self, name: &str, unlimited: Option<&Run>) {
         let p99 = self.figures("p99_ms");
         let deadline = 1000.0 / FPS;
         let within = p99.iter().filter(|&&ms| ms <= deadline).count();
-        let levels: Vec<_> = self
-            .stats
-            .iter()
-            .map(|stats| stats["governor_level"].to_string())
-            .collect();
         println!(
             "{name}: {} of {} items read{}, {} repeated, {} texts; frame p99 {:.1} ms (median of 5 s windows), \
              {:.1} ms worst, {within} of {} windows within {deadline:.1} ms; {} of {} frames dropped, \
-             {} given late",
+             {} given late; the reader failed on {}",
             self.read,
             self.of,
             unlimited.map_or(String::new(), |all| format!(
                 " ({:.1} % of those without quota)",
-                100.0 * self.read as f64 / all.read.max(1) as f64
+                100.0 * self.read as f64 / (all.read * self.rounds as usize).max(1) as f64
             )),
             self.repeated,
             self.texts,
@@ -329,33 +348,32 @@ impl Run {
             self.last("dropped"),
             self.last("frames"),
             self.late,
+            self.last("reader_failures"),
         );
         if let Some((quota, used, (periods, throttled), memory, killed)) = self.group {
             println!(
                 "    {:.1} % of the quota used, {throttled} of {periods} periods throttled; memory of the \
-                 group at most {:.1} MB (page cache and children), of the daemon {:.1} MB; {killed} OOM kills; \
-                 governor levels {}",
+                 group at most {:.1} MB (page cache and children), of the daemon {:.1} MB at the end, \
+                 {:.1} MB at most; {killed} OOM kills; governor levels (and windows) {}",
                 100.0 * used.as_secs_f64() / (quota * self.elapsed.as_secs_f64()),
                 memory as f64 / 1_048_576.0,
+                self.resident[0] as f64 / 1024.0,
                 self.resident[1] as f64 / 1024.0,
-                levels.join(" ")
+                self.levels()
             );
         } else {
-            println!(
-                "    daemon at most {:.1} MB; governor levels {}",
-                self.resident[1] as f64 / 1024.0,
-                levels.join(" ")
-            );
+            println!("    governor levels (and windows) {}", self.levels());
         }
     }
 }
 
-/// Writes frames at their time; where the reader does not keep up, frames are left
-/// out as a camera would. How many.
-fn play(frames: &[Vec<u8>], mut pipe: File) -> u64 {
+/// Writes frames at their time, `rounds` times; where the reader does not keep up,
+/// frames are left out as a camera would. How many.
+fn play(frames: &[Vec<u8>], rounds: u32, mut pipe: File) -> u64 {
     let started = Instant::now();
     let mut late = 0;
-    for (number, frame) in frames.iter().enumerate() {
+    let all = (0..rounds).flat_map(|_| frames);
+    for (number, frame) in all.enumerate() {
         let due = started + Duration::from_secs_f64(number as f64 / FPS);
         match due.checked_duration_since(Instant::now()) {
             Some(early) => std::thread::sleep(early),

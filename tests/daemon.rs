@@ -143,7 +143,10 @@ impl Running {
     }
 
     fn wait(&mut self) -> ExitStatus {
-        self.child.wait().expect("it ends")
+        let status = self.child.wait().expect("it ends");
+        // What is caught is a fault all the same.
+        assert!(!self.log().contains("panicked"), "{}", self.log());
+        status
     }
 
     /// A figure of `/proc/PID/status` in KiB.

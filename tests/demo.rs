@@ -34,6 +34,7 @@ fn nothing_is_published_twice_or_wrong_and_the_run_ends_by_itself() {
     let told = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{told}\n{errors}");
+    assert!(!errors.contains("panicked"), "{errors}");
     assert!(told.contains("mosquitto_sub -h 127.0.0.1 -p "), "{told}");
     for part in [
         "\n5 items seen, ",

@@ -710,7 +710,7 @@ fn every_message_fits_its_schema() {
     rig.publisher.stats(&serde_json::json!({
         "uptime_s": 30, "items": 7, "read": 6, "noread": 1, "failed": 0, "items_per_s": 0.2,
         "read_rate": 0.857, "fps": 59.9, "frames": 1800, "dropped": 2, "codes": 300,
-        "p50_ms": 3.2, "p99_ms": null, "outbox_events": 0, "outbox_bytes": 0, "given_up": 0,
+        "reader_failures": 0, "p50_ms": 3.2, "p99_ms": null, "outbox_events": 0, "outbox_bytes": 0, "given_up": 0,
         "dead_letters": 0, "temperature_c": 48.5, "memory_mb": 31.25, "governor_level": 0,
         "governor_reason": null, "cgroup_memory_mb": 33.5, "memory_limit_mb": 128.0,
         "cpu_quota": 0.5, "cpu_used": 0.31, "cpu_throttled": 0.01,

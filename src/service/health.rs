@@ -48,6 +48,9 @@ pub struct Stats {
     pub dropped: u64,
     /// Codes read, over all frames.
     pub codes: u64,
+    /// Frames on which the reader failed (a panic, caught). A fault of Beltscan: such a
+    /// frame is saved in the folder `panics` of the state directory.
+    pub reader_failures: u64,
     /// Half of the frames took no longer than this, in ms; absent without frames.
     pub p50_ms: Option<f64>,
     /// 99 of 100 frames took no longer than this, in ms.
@@ -281,6 +284,7 @@ impl Monitor {
             frames: sample.frames,
             dropped: vision.dropped.get(),
             codes: vision.codes.get(),
+            reader_failures: vision.panics.get(),
             p50_ms: ms(0.5),
             p99_ms: ms(0.99),
             outbox_events: publish.outbox_events.get(),
