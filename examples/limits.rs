@@ -22,7 +22,7 @@ mod groups;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::net::UnixDatagram;
@@ -201,8 +201,8 @@ struct Play<'a> {
 /// What came of it.
 struct Run {
     read: usize,
-    /// Published once more.
-    repeated: usize,
+    /// Items published more than once: what each of their events says.
+    repeated: Vec<Vec<String>>,
     of: usize,
     texts: usize,
     rounds: u32,
@@ -261,19 +261,24 @@ impl Play<'_> {
         });
         stop(&mut child);
         let events = fs::read_to_string(folder.path().join("events.jsonl")).unwrap_or_default();
-        // Texts, each with the round in which it was seen.
-        let mut read = BTreeSet::new();
-        let (mut count, mut texts) = (0, 0);
+        // By text and the round in which it was seen: what each event says.
+        let mut read: BTreeMap<_, Vec<String>> = BTreeMap::new();
+        let mut texts = 0;
         for event in events.lines() {
             let event: Value = serde_json::from_str(event).expect("JSON");
             let captured_ns = event["captured_mono_ns"].as_u64().unwrap_or_default();
             let since = u128::from(captured_ns.saturating_sub(started_ns));
             let round = since / self.belt.length().as_nanos();
             for code in event["codes"].as_array().into_iter().flatten() {
-                let code = code["text"].as_str().unwrap_or_default();
-                if self.belt.texts.contains(code) {
-                    read.insert((code.to_owned(), round));
-                    count += 1;
+                let text = code["text"].as_str().unwrap_or_default();
+                if self.belt.texts.contains(text) {
+                    let (at, track) = (&code["corners"][0], &event["track"]);
+                    let said = format!(
+                        "{text} at {:.3} s, {at}, {}, {track}",
+                        since as f64 / 1e9,
+                        code["method"]
+                    );
+                    read.entry((text.to_owned(), round)).or_default().push(said);
                 }
             }
             texts += event["ocr"].as_array().map_or(0, Vec::len);
@@ -281,7 +286,7 @@ impl Play<'_> {
         let stats = follower.heard("stats");
         Run {
             read: read.len(),
-            repeated: count - read.len(),
+            repeated: read.into_values().filter(|said| said.len() > 1).collect(),
             of: self.belt.texts.len() * rounds as usize,
             texts,
             rounds,
@@ -330,6 +335,7 @@ impl Run {
         let p99 = self.figures("p99_ms");
         let deadline = 1000.0 / FPS;
         let within = p99.iter().filter(|&&ms| ms <= deadline).count();
+        let repeated: usize = self.repeated.iter().map(|said| said.len() - 1).sum();
         println!(
             "{name}: {} of {} items read{}, {} repeated, {} texts; frame p99 {:.1} ms (median of 5 s windows), \
              {:.1} ms worst, {within} of {} windows within {deadline:.1} ms; {} of {} frames dropped, \
@@ -340,7 +346,7 @@ impl Run {
                 " ({:.1} % of those without quota)",
                 100.0 * self.read as f64 / (all.read * self.rounds as usize).max(1) as f64
             )),
-            self.repeated,
+            repeated,
             self.texts,
             p99.get(p99.len() / 2).copied().unwrap_or(f64::NAN),
             p99.last().copied().unwrap_or(f64::NAN),
@@ -350,6 +356,9 @@ impl Run {
             self.late,
             self.last("reader_failures"),
         );
+        for said in self.repeated.iter().flatten() {
+            println!("    repeated: {said}");
+        }
         if let Some((quota, used, (periods, throttled), memory, killed)) = self.group {
             println!(
                 "    {:.1} % of the quota used, {throttled} of {periods} periods throttled; memory of the \
