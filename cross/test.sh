@@ -45,10 +45,11 @@ printf '%s frames: reads and work the same in all, corners and quality to the la
 if [ "$target" = aarch64-unknown-linux-gnu ]; then
   step "unit tests of the reader"
   # Fewer cases of each property than natively: they run some thirty times slower.
-  PROPTEST_CASES="${PROPTEST_CASES:-16}" cargo test --locked --profile dist --lib "${build[@]}"
+  cd "$cross_root"
+  PROPTEST_CASES="${PROPTEST_CASES:-16}" cargo test --locked --profile dist --package beltscan-reader \
+    --lib "${build[@]}"
   if [ -n "$text" ]; then
     step "the networks beside onnxruntime"
-    cd "$cross_root"
     cargo test --locked --profile dist --no-default-features --features ocr \
       --test ocr_models "${build[@]}"
   fi

@@ -15,14 +15,12 @@ pub mod cli;
 pub mod clock;
 pub mod command;
 pub mod config;
-pub mod frame;
-pub mod geometry;
 pub mod item;
 pub mod limits;
-pub mod ocr;
-pub mod optics;
 pub mod pipeline;
 pub mod publish;
-pub mod qr;
 pub mod service;
 pub mod snapshot;
+
+#[doc(inline)]
+pub use beltscan_reader::{frame, geometry, ocr, optics, qr};

@@ -76,7 +76,7 @@ fn leaves(prefix: &str, table: &toml::Table, keys: &mut Vec<String>) {
 
 #[test]
 fn every_example_is_a_plan() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/examples");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/examples");
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -1,5 +1,3 @@
-//! As much of the product's cameras as the readers' tests and benches take.
+//! As much of the product's cameras as the benches take.
 
-#[cfg(test)]
-pub mod belt;
 pub mod picture;
