@@ -1,9 +1,8 @@
 //! The rooms that a frame goes through: what is in it, and what it says.
 //!
 //! ```text
-//!  frame ──► optics ──► qr ──► codes
-//!              │         │
-//!              └► ocr ◄──┘ ──► lines of text
+//!  frame ──► optics ──► qr ───► codes
+//!               └─────► ocr ──► lines of text
 //! ```
 //!
 //! A package of its own: it is compiled for speed where the daemon around it is
