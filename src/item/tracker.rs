@@ -411,9 +411,10 @@ impl Tracker {
             self.motion.doubt();
             self.explain();
         }
+        self.go_on_by_what_was_lost();
     }
 
-    fn explain(&mut self) {
+    pub(super) fn explain(&mut self) {
         self.associator.run(Moment {
             tracks: &self.tracks,
             sights: &self.sights,

@@ -102,6 +102,9 @@ struct Belt {
     /// By how many seconds a frame taken at a time in seconds is stamped too late;
     /// none overtakes another.
     late: Box<dyn Fn(f64) -> f64>,
+    /// Frames that are stamped by the pace of those that are counted: what was lost
+    /// uncounted is caught up with by this share of an interval from frame to frame.
+    paced: Option<f64>,
     /// By how many seconds what a frame shows was taken after it was counted: its
     /// buffer was written again.
     shown: Box<dyn Fn(f64) -> f64>,
@@ -137,6 +140,7 @@ impl Belt {
             blackouts: Vec::new(),
             restarts: Vec::new(),
             late: Box::new(|_| 0.0),
+            paced: None,
             shown: Box::new(|_| 0.0),
             uncounted: 0.0,
             skip: Box::new(|_| false),
@@ -208,10 +212,14 @@ impl Belt {
                 lost += 1;
                 continue;
             }
+            let arrived = t + (self.late)(t);
+            told = match self.paced {
+                Some(share) => arrived.min(told + (1.0 + share) / self.fps).max(told),
+                None => told.max(arrived),
+            };
             if self.dropped > 0.0 && self.rng.f64() < self.dropped {
                 continue;
             }
-            told = told.max(t + (self.late)(t));
             stamp = Stamp {
                 sequence: n - lost,
                 mono_ns: 5_000_000_000 + (told * 1e9) as u64,

@@ -122,6 +122,39 @@ fn frames_that_are_late_and_others_lost_by_turns() {
     }
 }
 
+/// The same with reads that fail and frames that nobody had time for, stamped as they
+/// come or by their pace: then some that were lost show in no stamp and in no count,
+/// only in how far the belt went.
+#[test]
+fn held_up_with_failed_reads_goes_wrong_at_most_three_times_in_a_thousand_items() {
+    let (mut wrong, mut all) = (0, 0);
+    for seed in 0..400 {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let (speed, turn) = (400.0 + 3600.0 * rng.f64(), 1.0 + 2.0 * rng.f64());
+        let mut belt = labels(Belt::new(speed), speed, 40, 300.0 + 600.0 * rng.f32());
+        belt.miss = 0.3 * rng.f64();
+        belt.dropped = 0.2 * rng.f64();
+        belt.paced = rng.bool().then_some(0.05);
+        let is_held_up = move |t: f64| t > 0.5 && (t / turn) as u64 % 2 == 1;
+        let draw = move |t: f64, salt: u64| {
+            fastrand::Rng::with_seed(seed << 40 ^ salt << 32 ^ (t * 60.0 + 0.5) as u64).f64()
+        };
+        let (lost, late) = (0.1 * rng.f64(), 0.05 * rng.f64());
+        belt.skip = Box::new(move |n| {
+            let t = n as f64 / 60.0;
+            is_held_up(t) && draw(t, 1) < lost
+        });
+        belt.late = Box::new(move |t| match is_held_up(t) {
+            true => late * draw(t, 2),
+            false => 0.0,
+        });
+        let outcome = belt.run();
+        all += outcome.truth().values().sum::<usize>();
+        wrong += outcome.wrong();
+    }
+    assert!(wrong * 1000 <= 3 * all, "{wrong} of {all} items");
+}
+
 #[test]
 fn a_camera_that_changes_its_pace() {
     // Half as many frames in dim light: every other one from 3 s to 6 s.
