@@ -14,7 +14,7 @@ mod meter;
 use std::process::ExitCode;
 
 use beltscan::frame::Luma;
-use beltscan::ocr::{Characters, Detector, Models, TextReader, Wanted};
+use beltscan::ocr::{Characters, Detector, Models, Pace, TextReader, Wanted};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -55,11 +55,11 @@ fn run(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
             lines.clear();
             match how.as_str() {
                 "whole" => detector.detect_whole(luma, &[], &mut lines)?,
-                _ => detector.detect(luma, &[], &mut lines)?,
+                _ => detector.detect(luma, &[], &mut lines, &mut Pace::steady())?,
             }
             let detection = (meter::processor_time() - start).as_secs_f64() * 1e3;
             let start = meter::processor_time();
-            let read = reader.read_lines(luma, &lines, &wanted)?;
+            let read = reader.read_lines(luma, &lines, &wanted, &mut Pace::steady())?;
             let reading = (meter::processor_time() - start).as_secs_f64() * 1e3;
             if !told {
                 continue;

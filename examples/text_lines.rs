@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use beltscan::frame::Luma;
 use beltscan::geometry::{Point, Quad};
-use beltscan::ocr::{Characters, Models, Pattern, Recogniser, Strip, Wanted};
+use beltscan::ocr::{Characters, Models, Pace, Pattern, Recogniser, Strip, Wanted};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -72,7 +72,7 @@ fn run(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
         let corners = Quad(corners.map(|(x, y)| Point::new(x, y)));
         let start = meter::processor_time();
         let read = match Strip::cut(luma, &corners) {
-            Some(strip) => recogniser.read(&strip, &wanted)?,
+            Some(strip) => recogniser.read(&strip, &wanted, &mut Pace::steady())?,
             None => None,
         };
         let ms = (meter::processor_time() - start).as_secs_f64() * 1e3;

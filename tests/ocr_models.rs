@@ -5,7 +5,9 @@
 
 use beltscan::frame::Luma;
 use beltscan::geometry::{Point, Quad};
-use beltscan::ocr::{Characters, Detector, Models, Pattern, Recogniser, Strip, TextReader, Wanted};
+use beltscan::ocr::{
+    Characters, Detector, Models, Pace, Pattern, Recogniser, Strip, TextReader, Wanted,
+};
 
 fn recorded(name: &str) -> Vec<Vec<f64>> {
     let path = format!("{}/tests/data/ocr/{name}.txt", env!("CARGO_MANIFEST_DIR"));
@@ -121,7 +123,10 @@ fn hostile_pictures_give_an_answer() {
     ] {
         for data in [&noise[..width * height], &vec![255; width * height]] {
             let luma = Luma::new(data, width, height, width).expect("fits");
-            for line in reader.read_all(luma, &[], &wanted).expect("an answer") {
+            for line in reader
+                .read_all(luma, &[], &wanted, &mut Pace::steady())
+                .expect("an answer")
+            {
                 assert!(!line.text.is_empty() && (0.0..=1.0).contains(&line.confidence));
                 assert!(
                     line.corners
@@ -147,7 +152,7 @@ fn hostile_pictures_give_an_answer() {
                 };
                 if let Some(read) = reader
                     .recogniser()
-                    .read(&strip, &wanted)
+                    .read(&strip, &wanted, &mut Pace::steady())
                     .expect("an answer")
                 {
                     assert!((0.0..=1.0).contains(&read.confidence));

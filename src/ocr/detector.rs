@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::models::{ModelFile, Models};
 use super::net::Net;
 use super::relief::{self, Area};
-use super::{Error, ModelError, boxes};
+use super::{Error, ModelError, Pace, boxes};
 use crate::frame::Luma;
 use crate::geometry::{Point, Quad};
 
@@ -54,7 +54,7 @@ impl Detector {
         let planes = std::mem::take(&mut detector.planes);
         detector
             .net(height, width)?
-            .run(&planes, &[1, 1, height, width], |_| ())
+            .run(&planes, &[1, 1, height, width], &mut Pace::steady(), |_| ())
             .map_err(|error| ModelError::new(&models.detect.name, error.to_string()))?;
         Ok(detector)
     }
@@ -83,8 +83,9 @@ impl Detector {
         luma: Luma<'_>,
         skip: &[Quad],
         lines: &mut Vec<Quad>,
+        pace: &mut Pace,
     ) -> Result<(), Error> {
-        self.look(luma, skip, false, lines)
+        self.look(luma, skip, false, lines, pace)
     }
 
     /// The same without leaving out what has no relief: what [`Detector::detect`]
@@ -95,7 +96,7 @@ impl Detector {
         skip: &[Quad],
         lines: &mut Vec<Quad>,
     ) -> Result<(), Error> {
-        self.look(luma, skip, true, lines)
+        self.look(luma, skip, true, lines, &mut Pace::steady())
     }
 
     /// What the network says of a picture that has one of its sizes (320 × 192, 640 ×
@@ -109,7 +110,12 @@ impl Detector {
         let net = self
             .net(high, wide)
             .map_err(|error| Error(error.to_string()))?;
-        net.run(&planes, &[1, 1, high, wide], <[f32]>::to_vec)
+        net.run(
+            &planes,
+            &[1, 1, high, wide],
+            &mut Pace::steady(),
+            <[f32]>::to_vec,
+        )
     }
 
     fn look(
@@ -118,6 +124,7 @@ impl Detector {
         skip: &[Quad],
         whole: bool,
         lines: &mut Vec<Quad>,
+        pace: &mut Pace,
     ) -> Result<(), Error> {
         let factor = factor(luma.width(), luma.height());
         let (width, height) = (luma.width() / factor, luma.height() / factor);
@@ -150,7 +157,7 @@ impl Detector {
         let mut done = Ok(());
         for area in &areas {
             let found = lines.len();
-            done = self.one(small, *area, lines);
+            done = self.one(small, *area, lines, pace);
             if done.is_err() {
                 break;
             }
@@ -179,7 +186,13 @@ impl Detector {
     }
 
     /// Adds the lines in one area of the reduced picture, in its own pixels.
-    fn one(&mut self, small: Luma<'_>, area: Area, lines: &mut Vec<Quad>) -> Result<(), Error> {
+    fn one(
+        &mut self,
+        small: Luma<'_>,
+        area: Area,
+        lines: &mut Vec<Quad>,
+        pace: &mut Pace,
+    ) -> Result<(), Error> {
         let (width, height) = (bucket(area.width, &WIDTHS), bucket(area.height, &HEIGHTS));
         let part = small.crop(area.x, area.y, area.width, area.height);
         let mut planes = std::mem::take(&mut self.planes);
@@ -188,7 +201,7 @@ impl Detector {
             .net(height, width)
             .map_err(|error| Error(error.to_string()))
             .and_then(|net| {
-                net.run(&planes, &[1, 1, height, width], |map| {
+                net.run(&planes, &[1, 1, height, width], pace, |map| {
                     boxes::lines(map, width, lines)
                 })
             });

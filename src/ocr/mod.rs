@@ -8,8 +8,8 @@
 //!
 //! A place that is known relative to a code needs no detection: [`Strip::cut`]
 //! straightens it by its four corners, and a strip is small enough to wait in a
-//! queue. [`Strip`], [`Line`], [`Wanted`] and [`Pattern`] are plain values and are
-//! there in every build; what runs the models needs the feature `ocr`.
+//! queue. [`Strip`], [`Line`], [`Wanted`], [`Pattern`] and [`Pace`] are plain values
+//! and are there in every build; what runs the models needs the feature `ocr`.
 
 #[cfg(feature = "ocr")]
 mod boxes;
@@ -31,6 +31,7 @@ mod ink;
 mod models;
 #[cfg(feature = "ocr")]
 mod net;
+mod pace;
 mod pattern;
 #[cfg(feature = "ocr")]
 mod reader;
@@ -54,6 +55,7 @@ pub use {
     recogniser::Recogniser,
 };
 
+pub use pace::Pace;
 pub use pattern::{Pattern, PatternError};
 pub use strip::{HEIGHT, MOST_WIDTH, Strip};
 pub use wanted::{Characters, Line, Recognised, Wanted};

@@ -1,9 +1,10 @@
 //! One network at one size of input, ready to be run.
 
 use tract_onnx::prelude::*;
+use tract_onnx::tract_core::plan::eval;
 
 use super::models::ModelFile;
-use super::{Error, ModelError};
+use super::{Error, ModelError, Pace};
 
 /// A network optimised for one size of input. Computes in f32 on the thread that
 /// runs it.
@@ -39,11 +40,16 @@ impl Net {
         &self,
         planes: &[f32],
         expected: &[usize],
+        pace: &mut Pace,
         take: impl FnOnce(&[f32]) -> T,
     ) -> Result<T, Error> {
-        let run = || {
+        let mut run = || {
             let input = Tensor::from_shape(&self.shape, planes)?;
-            self.plan.run(tvec!(input.into()))
+            let mut state = self.plan.spawn()?;
+            state.run_plan_with_eval(tvec!(input.into()), |context, state, node, inputs| {
+                pace.step();
+                eval(context, state, node, inputs)
+            })
         };
         let outputs = run().map_err(|error| Error(format!("{error:#}")))?;
         let output = outputs.first().filter(|output| output.shape() == expected);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Detector, Error, Line, ModelError, Models, Recogniser, Strip, Wanted};
+use super::{Detector, Error, Line, ModelError, Models, Pace, Recogniser, Strip, Wanted};
 use crate::frame::Luma;
 use crate::geometry::{Point, Quad};
 
@@ -32,11 +32,12 @@ impl TextReader {
         luma: Luma<'_>,
         skip: &[Quad],
         wanted: &Wanted,
+        pace: &mut Pace,
     ) -> Result<Vec<Line>, Error> {
         let mut found = std::mem::take(&mut self.found);
         found.clear();
-        let read = match self.detector.detect(luma, skip, &mut found) {
-            Ok(()) => self.read_lines(luma, &found, wanted),
+        let read = match self.detector.detect(luma, skip, &mut found, pace) {
+            Ok(()) => self.read_lines(luma, &found, wanted, pace),
             Err(error) => Err(error),
         };
         self.found = found;
@@ -49,6 +50,7 @@ impl TextReader {
         luma: Luma<'_>,
         found: &[Quad],
         wanted: &Wanted,
+        pace: &mut Pace,
     ) -> Result<Vec<Line>, Error> {
         let mut lines = Vec::new();
         for corners in found {
@@ -63,7 +65,7 @@ impl TextReader {
             let Some(strip) = self.strip.as_ref().filter(|_| cut) else {
                 continue;
             };
-            if let Some(read) = self.recogniser.read(strip, wanted)? {
+            if let Some(read) = self.recogniser.read(strip, wanted, pace)? {
                 let [a, b, c, d] = corners.0;
                 lines.push(Line {
                     text: read.text,

@@ -8,8 +8,8 @@ use super::ink::Ink;
 use super::models::{ModelFile, Models};
 use super::net::{self, Net};
 use super::{
-    Characters, Error, HEIGHT, ModelError, Recognised, Strip, Wanted, confidence, faces, spaces,
-    words,
+    Characters, Error, HEIGHT, ModelError, Pace, Recognised, Strip, Wanted, confidence, faces,
+    spaces, words,
 };
 use crate::frame::Luma;
 use crate::geometry::{Point, Quad};
@@ -78,13 +78,18 @@ impl Recogniser {
 
     /// Reads a line, upside down too where it is not clear upright. `None` if
     /// nothing in it is legible or, with a pattern, nothing has its form.
-    pub fn read(&mut self, strip: &Strip, wanted: &Wanted) -> Result<Option<Recognised>, Error> {
-        let upright = self.one_way(strip, Ink::of(strip), wanted, false)?;
+    pub fn read(
+        &mut self,
+        strip: &Strip,
+        wanted: &Wanted,
+        pace: &mut Pace,
+    ) -> Result<Option<Recognised>, Error> {
+        let upright = self.one_way(strip, Ink::of(strip), wanted, false, pace)?;
         let sure = |read: &Option<Recognised>| read.as_ref().map_or(0.0, |read| read.confidence);
         let mut best = upright;
         if sure(&best) < TURN {
             let turned = strip.turned();
-            let turned = self.one_way(&turned, Ink::of(&turned), wanted, true)?;
+            let turned = self.one_way(&turned, Ink::of(&turned), wanted, true, pace)?;
             if sure(&turned) > sure(&best) {
                 best = turned;
             }
@@ -93,13 +98,13 @@ impl Recogniser {
         if sure(&best) < TURN
             && let Some(ink) = Ink::weaker(strip)
         {
-            let other = self.one_way(strip, Some(ink), wanted, false)?;
+            let other = self.one_way(strip, Some(ink), wanted, false, pace)?;
             if sure(&other) > sure(&best) {
                 best = other;
             }
         }
         if let Some(first) = best.take() {
-            best = Some(self.again(strip, first, wanted)?);
+            best = Some(self.again(strip, first, wanted, pace)?);
         }
         Ok(best.filter(|best| best.confidence >= LEGIBLE))
     }
@@ -111,6 +116,7 @@ impl Recogniser {
         strip: &Strip,
         first: Recognised,
         wanted: &Wanted,
+        pace: &mut Pace,
     ) -> Result<Recognised, Error> {
         let upside_down = first.upside_down;
         let turned = upside_down.then(|| strip.turned());
@@ -123,7 +129,8 @@ impl Recogniser {
                 break;
             }
             let other = look(strip);
-            let Some(other) = self.one_way(&other, Ink::of(&other), wanted, upside_down)? else {
+            let Some(other) = self.one_way(&other, Ink::of(&other), wanted, upside_down, pace)?
+            else {
                 continue;
             };
             if other.text != best.text {
@@ -154,7 +161,8 @@ impl Recogniser {
                 Characters::Digits | Characters::Ascii => &mut self.ascii,
                 Characters::Full => &mut self.full,
             };
-            reading.run(&strip, &mut self.planes, &mut output)?;
+            let pace = &mut Pace::steady();
+            reading.run(&strip, &mut self.planes, &mut output, pace)?;
         }
         Ok(output)
     }
@@ -165,6 +173,7 @@ impl Recogniser {
         ink: Option<Ink>,
         wanted: &Wanted,
         upside_down: bool,
+        pace: &mut Pace,
     ) -> Result<Option<Recognised>, Error> {
         let Some(ink) = ink else {
             return Ok(None);
@@ -185,7 +194,7 @@ impl Recogniser {
         // What is blank beside the text is left out: it costs time.
         let (mut start, to) = ink.extent();
         for end in ends(&ink, start, to) {
-            let squeezed = reading.run(&strip.part(start, end), planes, output)?;
+            let squeezed = reading.run(&strip.part(start, end), planes, output, pace)?;
             let steps = output.len() / reading.alphabet.classes();
             let wide = (end - start) as f32 / squeezed as f32;
             columns.extend((0..steps - columns.len()).map(|step| {
@@ -217,7 +226,12 @@ impl Reading {
         // A first run tells whether the output has the shape that is expected.
         reading.net(0)?;
         reading
-            .infer(0, &vec![0.0; 3 * HEIGHT * WIDTHS[0]], |_| ())
+            .infer(
+                0,
+                &vec![0.0; 3 * HEIGHT * WIDTHS[0]],
+                &mut Pace::steady(),
+                |_| (),
+            )
             .map_err(|error| ModelError::new(&file.name, error.to_string()))?;
         Ok(reading)
     }
@@ -235,10 +249,16 @@ impl Reading {
         }
     }
 
-    fn infer(&mut self, at: usize, planes: &[f32], take: impl FnOnce(&[f32])) -> Result<(), Error> {
+    fn infer(
+        &mut self,
+        at: usize,
+        planes: &[f32],
+        pace: &mut Pace,
+        take: impl FnOnce(&[f32]),
+    ) -> Result<(), Error> {
         let shape = [1, WIDTHS[at] / STEP, self.alphabet.classes()];
         let net = self.net(at).map_err(|error| Error(error.to_string()))?;
-        net.run(planes, &shape, take)
+        net.run(planes, &shape, pace, take)
     }
 
     /// Runs the network on a strip of at most the widest bucket. Adds the
@@ -249,6 +269,7 @@ impl Reading {
         strip: &Strip,
         planes: &mut Vec<f32>,
         output: &mut Vec<f32>,
+        pace: &mut Pace,
     ) -> Result<usize, Error> {
         let width = strip.width();
         let at = WIDTHS
@@ -261,7 +282,9 @@ impl Reading {
         // One more than the text has: the network may tell its last letter late.
         let steps = (squeezed.div_ceil(STEP) + 1).min(bucket / STEP);
         let used = steps * self.alphabet.classes();
-        self.infer(at, planes, |said| output.extend_from_slice(&said[..used]))?;
+        self.infer(at, planes, pace, |said| {
+            output.extend_from_slice(&said[..used]);
+        })?;
         Ok(squeezed)
     }
 }

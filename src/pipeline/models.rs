@@ -28,7 +28,9 @@ mod tract {
     use crate::config::FieldPlace;
     use crate::frame::Luma;
     use crate::geometry::Quad;
-    use crate::ocr::{Line, ModelError, Models, Recognised, Recogniser, Strip, TextReader, Wanted};
+    use crate::ocr::{
+        Line, ModelError, Models, Pace, Recognised, Recogniser, Strip, TextReader, Wanted,
+    };
 
     /// What a plan needs: the detector takes as much memory as all the rest and
     /// is loaded only where text is searched for.
@@ -66,9 +68,14 @@ mod tract {
     }
 
     impl TextEngine for Engine {
-        fn line(&mut self, strip: &Strip, wanted: &Wanted) -> Result<Option<Recognised>, String> {
+        fn line(
+            &mut self,
+            strip: &Strip,
+            wanted: &Wanted,
+            pace: &mut Pace,
+        ) -> Result<Option<Recognised>, String> {
             self.recogniser()
-                .read(strip, wanted)
+                .read(strip, wanted, pace)
                 .map_err(|error| error.to_string())
         }
 
@@ -77,11 +84,12 @@ mod tract {
             luma: Luma<'_>,
             code: &Quad,
             wanted: &Wanted,
+            pace: &mut Pace,
         ) -> Result<Vec<Line>, String> {
             match self {
                 Engine::Lines(_) => Err("no field was searched for when they were loaded".into()),
                 Engine::All(reader) => reader
-                    .read_all(luma, std::slice::from_ref(code), wanted)
+                    .read_all(luma, std::slice::from_ref(code), wanted, pace)
                     .map_err(|error| error.to_string()),
             }
         }

@@ -10,6 +10,7 @@ use crate::config::{ItemPlan, NoReadsPlan, OcrPlan, RulePlan};
 use crate::frame::{Luma, Stamp};
 use crate::item::text::{Skip, TextAnswer, TextRequest};
 use crate::item::{Event, Hint, Tracker};
+use crate::ocr::Pace;
 use crate::qr::{Reader, ReaderOptions, Reads};
 
 /// After the last frame nothing more comes: so much later every track has been
@@ -127,10 +128,12 @@ fn answer(engine: &mut Option<Box<dyn TextEngine>>, request: TextRequest) -> Tex
         ..
     } = request;
     let done = catch_unwind(AssertUnwindSafe(|| match engine {
-        Some(engine) => read(&mut **engine, &cut, corners, &wanted).map_err(|fault| {
-            log::error!("the models for text failed on a line: {fault}");
-            Skip::Failed
-        }),
+        Some(engine) => {
+            read(&mut **engine, &cut, corners, &wanted, &mut Pace::steady()).map_err(|fault| {
+                log::error!("the models for text failed on a line: {fault}");
+                Skip::Failed
+            })
+        }
         None => Err(Skip::NoModels),
     }));
     let lines = done.unwrap_or_else(|_| {

@@ -29,7 +29,7 @@ use crate::config::{FieldPlace, OcrPlan};
 use crate::frame::Luma;
 use crate::geometry::{Point, Quad};
 use crate::item::text::{Cut, Skip, TextAnswer, TextRequest};
-use crate::ocr::{Line, Recognised, Strip, Wanted};
+use crate::ocr::{Line, Pace, Recognised, Strip, Wanted};
 use crate::snapshot::Pulse;
 
 /// Failures in a row that open the breaker.
@@ -39,19 +39,31 @@ const RECOVERY: Duration = Duration::from_secs(60);
 /// A request that has waited for longer than this, and longer than events wait,
 /// is of no use any more.
 const STALE: Duration = Duration::from_secs(1);
-/// Where text is slowed down the thread rests so many times as long as it worked.
+/// Where text is slowed down the thread rests so many times as long as it works.
 const REST: u32 = 3;
 /// Turns of the loop while models are loaded.
 const LOADING: Duration = Duration::from_millis(20);
 
-/// What reads text: the models, or in tests some that fail on purpose.
+/// What reads text: the models, or in tests some that fail on purpose. It rests at
+/// `pace` where it can within a line.
 pub trait TextEngine: Send {
     /// Reads one line; `None`: nothing is legible.
-    fn line(&mut self, strip: &Strip, wanted: &Wanted) -> Result<Option<Recognised>, String>;
+    fn line(
+        &mut self,
+        strip: &Strip,
+        wanted: &Wanted,
+        pace: &mut Pace,
+    ) -> Result<Option<Recognised>, String>;
 
     /// Finds and reads every line of a picture, corners in its own pixels. What
     /// lies in `code` is no text.
-    fn area(&mut self, luma: Luma<'_>, code: &Quad, wanted: &Wanted) -> Result<Vec<Line>, String>;
+    fn area(
+        &mut self,
+        luma: Luma<'_>,
+        code: &Quad,
+        wanted: &Wanted,
+        pace: &mut Pace,
+    ) -> Result<Vec<Line>, String>;
 }
 
 /// Makes an engine by the plan. It is called on a thread of its own.
@@ -134,15 +146,15 @@ impl Text {
                 self.waiting = Some(request);
                 continue;
             }
-            let started = Instant::now();
-            let answer = self.answer(request);
-            let worked = started.elapsed();
+            let mut pace = match self.shared.control.measures().text {
+                TextRate::Slow => Pace::resting(REST, PATIENCE),
+                TextRate::Full | TextRate::Stopped => Pace::steady(),
+            };
+            let answer = self.answer(request, &mut pace);
             if self.to_items.send(Input::Text(answer)).is_err() {
                 break;
             }
-            if self.shared.control.measures().text == TextRate::Slow {
-                std::thread::sleep((worked * REST).min(PATIENCE));
-            }
+            pace.end();
         }
     }
 
@@ -151,7 +163,7 @@ impl Text {
         !matches!(self.stable, Slot::Coming(_))
     }
 
-    fn answer(&mut self, request: TextRequest) -> TextAnswer {
+    fn answer(&mut self, request: TextRequest, pace: &mut Pace) -> TextAnswer {
         let TextRequest {
             id,
             wanted,
@@ -172,16 +184,16 @@ impl Text {
             return TextAnswer { id, cut, lines };
         }
         if !self.breaker.allows(mono_ns) {
-            let lines = self.fall_back(&cut, corners, &wanted);
+            let lines = self.fall_back(&cut, corners, &wanted, pace);
             return TextAnswer { id, cut, lines };
         }
         meters.asked.add(1);
         let started = Instant::now();
         let read = catch_unwind(AssertUnwindSafe(|| match self.stable.engine() {
-            Some(engine) => read(engine, &cut, corners, &wanted),
+            Some(engine) => read(engine, &cut, corners, &wanted, pace),
             None => Ok(Vec::new()),
         }));
-        let took = started.elapsed();
+        let took = started.elapsed() - pace.rested();
         meters
             .time
             .record(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
@@ -200,7 +212,8 @@ impl Text {
                 meters.lines.add(lines.len() as u64);
                 if let (Cut::Strip(strip), Some((_, share))) = (&cut, &self.plan.canary) {
                     let stable = lines.first().map(|line| line.text.as_str());
-                    self.canary.shadow(strip, &wanted, stable, took, *share);
+                    self.canary
+                        .shadow(strip, &wanted, stable, took, *share, pace);
                     self.canary.trial.tell(meters);
                 }
                 Ok(lines)
@@ -371,11 +384,19 @@ impl Text {
     }
 
     /// Reads with the fallback while the stable models are left alone.
-    fn fall_back(&mut self, cut: &Cut, corners: Quad, wanted: &Wanted) -> Result<Vec<Line>, Skip> {
+    fn fall_back(
+        &mut self,
+        cut: &Cut,
+        corners: Quad,
+        wanted: &Wanted,
+        pace: &mut Pace,
+    ) -> Result<Vec<Line>, Skip> {
         let Some(engine) = self.fallback.engine() else {
             return Err(Skip::BreakerOpen);
         };
-        match catch_unwind(AssertUnwindSafe(|| read(engine, cut, corners, wanted))) {
+        match catch_unwind(AssertUnwindSafe(|| {
+            read(engine, cut, corners, wanted, pace)
+        })) {
             Ok(Ok(lines)) => {
                 self.shared.meters.text.lines.add(lines.len() as u64);
                 Ok(lines)
@@ -397,10 +418,11 @@ pub(super) fn read(
     cut: &Cut,
     mut corners: Quad,
     wanted: &Wanted,
+    pace: &mut Pace,
 ) -> Result<Vec<Line>, String> {
     match cut {
         Cut::Strip(strip) => {
-            let Some(read) = engine.line(strip, wanted)? else {
+            let Some(read) = engine.line(strip, wanted, pace)? else {
                 return Ok(Vec::new());
             };
             if read.upside_down {
@@ -415,7 +437,7 @@ pub(super) fn read(
         Cut::Area(area) => {
             let way = Point::new(area.left as f32, area.top as f32);
             let code = corners.shifted(way * -1.0);
-            let mut lines = engine.area(area.luma(), &code, wanted)?;
+            let mut lines = engine.area(area.luma(), &code, wanted, pace)?;
             for line in &mut lines {
                 line.corners = line.corners.shifted(way);
             }

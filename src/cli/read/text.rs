@@ -10,7 +10,7 @@ use crate::frame::Luma;
 use crate::geometry::Quad;
 use crate::ocr::Line;
 #[cfg(feature = "ocr")]
-use crate::ocr::{Characters, Models, TextReader, Wanted};
+use crate::ocr::{Characters, Models, Pace, TextReader, Wanted};
 use crate::qr::Reads;
 
 /// Lines that are less sure are not told: most are no text at all.
@@ -79,7 +79,9 @@ impl Texts {
             characters: Characters::Full,
             pattern: None,
         };
-        let result = catch_unwind(AssertUnwindSafe(|| reader.read_all(luma, &codes, &wanted)));
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            reader.read_all(luma, &codes, &wanted, &mut Pace::steady())
+        }));
         match result {
             Ok(Ok(mut lines)) => {
                 lines.retain(|line| line.confidence >= LEAST_CONFIDENCE);

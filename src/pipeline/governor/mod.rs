@@ -12,7 +12,7 @@
 //! | 0 | nothing |
 //! | 1 | costly attempts: a frame gets half of its time |
 //! | 2 | a frame gets a quarter of its time, frames are not added up |
-//! | 3 | text: its thread rests three times as long as it reads |
+//! | 3 | text: its thread rests three times as long as it reads, within a line too |
 //! | 4 | all text; the models go if memory is short |
 //! | 5 to 8 | frames: of 2, 3, 4, 6 only the newest is read |
 //!

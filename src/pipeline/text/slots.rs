@@ -7,11 +7,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{TextEngine, TextLoader};
 use crate::config::OcrPlan;
-use crate::ocr::{Recognised, Strip, Wanted};
+use crate::ocr::{Pace, Recognised, Strip, Wanted};
 use crate::snapshot::TextMeters;
 
 /// A loading that is under way.
@@ -144,7 +144,7 @@ const MOST_FAILURES: u32 = 5;
 
 impl Canary {
     /// Reads a line in the shadow of the stable models, if it is its turn (`share`
-    /// of all lines). They said `stable` and took `took`.
+    /// of all lines). They said `stable` and took `took`. It keeps to the same pace.
     pub fn shadow(
         &mut self,
         strip: &Strip,
@@ -152,6 +152,7 @@ impl Canary {
         stable: Option<&str>,
         took: Duration,
         share: f32,
+        pace: &mut Pace,
     ) {
         let Some(engine) = self.slot.engine() else {
             return;
@@ -161,9 +162,9 @@ impl Canary {
             return;
         }
         self.due -= 1.0;
-        let started = std::time::Instant::now();
-        let read = catch_unwind(AssertUnwindSafe(|| engine.line(strip, wanted)));
-        let own = started.elapsed();
+        let (started, rested) = (Instant::now(), pace.rested());
+        let read = catch_unwind(AssertUnwindSafe(|| engine.line(strip, wanted, pace)));
+        let own = started.elapsed() - (pace.rested() - rested);
         match read {
             Ok(Ok(read)) => {
                 let text = read.as_ref().map(|read: &Recognised| read.text.as_str());

@@ -10,6 +10,7 @@ use super::*;
 use crate::camera::KeeperState;
 use crate::config::{Config, Plan};
 use crate::geometry::{Point, Quad};
+use crate::pipeline::governor::LADDER;
 use crate::pipeline::slot::Slot;
 use crate::snapshot::{Meters, Pulses};
 
@@ -20,12 +21,21 @@ enum Mood {
     Fails,
     Panics,
     Dawdles,
+    Plods,
 }
+
+/// What one step of a line takes that plods.
+const PLOD: Duration = Duration::from_millis(50);
 
 struct Moody(Arc<Mutex<Mood>>);
 
 impl TextEngine for Moody {
-    fn line(&mut self, _: &Strip, _: &Wanted) -> Result<Option<Recognised>, String> {
+    fn line(
+        &mut self,
+        _: &Strip,
+        _: &Wanted,
+        pace: &mut Pace,
+    ) -> Result<Option<Recognised>, String> {
         let mood = *self.0.lock().expect("held for a copy only");
         match mood {
             Mood::Reads => {}
@@ -33,6 +43,10 @@ impl TextEngine for Moody {
             Mood::Panics => panic!("broken on purpose"),
             // Longer than `ocr.timeout-ms` below.
             Mood::Dawdles => std::thread::sleep(Duration::from_millis(15)),
+            Mood::Plods => (0..4).for_each(|_| {
+                std::thread::sleep(PLOD);
+                pace.step();
+            }),
         }
         Ok(Some(Recognised {
             text: "LOT 7A".into(),
@@ -41,7 +55,13 @@ impl TextEngine for Moody {
         }))
     }
 
-    fn area(&mut self, _: Luma<'_>, _: &Quad, _: &Wanted) -> Result<Vec<Line>, String> {
+    fn area(
+        &mut self,
+        _: Luma<'_>,
+        _: &Quad,
+        _: &Wanted,
+        _: &mut Pace,
+    ) -> Result<Vec<Line>, String> {
         Err("not asked here".into())
     }
 }
@@ -50,7 +70,7 @@ impl TextEngine for Moody {
 struct Same(&'static str);
 
 impl TextEngine for Same {
-    fn line(&mut self, _: &Strip, _: &Wanted) -> Result<Option<Recognised>, String> {
+    fn line(&mut self, _: &Strip, _: &Wanted, _: &mut Pace) -> Result<Option<Recognised>, String> {
         std::thread::sleep(Duration::from_millis(2));
         Ok(Some(Recognised {
             text: self.0.into(),
@@ -59,7 +79,13 @@ impl TextEngine for Same {
         }))
     }
 
-    fn area(&mut self, _: Luma<'_>, _: &Quad, _: &Wanted) -> Result<Vec<Line>, String> {
+    fn area(
+        &mut self,
+        _: Luma<'_>,
+        _: &Quad,
+        _: &Wanted,
+        _: &mut Pace,
+    ) -> Result<Vec<Line>, String> {
         Err("not asked here".into())
     }
 }
@@ -225,6 +251,23 @@ fn four_failures_and_a_success_do_not() {
         bench.feel(Mood::Reads);
         assert!(bench.read(round).is_ok());
     }
+    bench.end();
+}
+
+#[test]
+fn a_line_rests_where_text_is_slowed_down_and_is_not_late_for_it() {
+    // Longer than the work, shorter than work and rests.
+    let config = CONFIG.replace("timeout-ms = 10", "timeout-ms = 600");
+    let mut bench = Bench::new(&config, Arc::new(AtomicBool::new(true)));
+    bench.feel(Mood::Plods);
+    let slow = LADDER.iter().position(|at| at.text == TextRate::Slow);
+    bench
+        .shared
+        .control
+        .set(slow.expect("a level") as u8, false);
+    let started = Instant::now();
+    assert!(bench.read(1).is_ok());
+    assert!(started.elapsed() >= 4 * PLOD * (1 + REST));
     bench.end();
 }
 
