@@ -39,8 +39,9 @@ const RECOVERY: Duration = Duration::from_secs(60);
 /// A request that has waited for longer than this, and longer than events wait,
 /// is of no use any more.
 const STALE: Duration = Duration::from_secs(1);
-/// Where text is slowed down the thread rests so many times as long as it works.
-const REST: u32 = 3;
+/// Where text is slowed down its thread works one part in so many of the processor
+/// that is granted, or of one where more are.
+const SLOW: f64 = 4.0;
 /// Turns of the loop while models are loaded.
 const LOADING: Duration = Duration::from_millis(20);
 
@@ -147,7 +148,9 @@ impl Text {
                 continue;
             }
             let mut pace = match self.shared.control.measures().text {
-                TextRate::Slow => Pace::resting(REST, PATIENCE),
+                TextRate::Slow => {
+                    Pace::resting(rest(self.shared.meters.governor.get().quota), PATIENCE)
+                }
                 TextRate::Full | TextRate::Stopped => Pace::steady(),
             };
             let answer = self.answer(request, &mut pace);
@@ -410,6 +413,13 @@ impl Text {
             }
         }
     }
+}
+
+/// How many times as long as it works the text thread rests where it is slowed down,
+/// under a quota of so many processors.
+fn rest(quota: Option<f64>) -> u32 {
+    let granted = quota.unwrap_or(1.0).clamp(0.1, 1.0);
+    (SLOW / granted) as u32 - 1
 }
 
 /// Reads a line, or all lines of a part of the picture.

@@ -12,7 +12,7 @@
 //! | 0 | nothing |
 //! | 1 | costly attempts: a frame gets half of its time |
 //! | 2 | a frame gets a quarter of its time, frames are not added up |
-//! | 3 | text: its thread rests three times as long as it reads, within a line too |
+//! | 3 | text: its thread has a quarter of the processor that is granted, a bit at a time |
 //! | 4 | all text; the models go if memory is short |
 //! | 5 to 8 | frames: of 2, 3, 4, 6 only the newest is read |
 //!
@@ -52,7 +52,7 @@ pub struct Measures {
 pub enum TextRate {
     /// All of it.
     Full,
-    /// Its thread works a quarter of the time.
+    /// Its thread has a quarter of the processor that is granted.
     Slow,
     /// None.
     Stopped,

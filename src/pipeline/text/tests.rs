@@ -255,6 +255,12 @@ fn four_failures_and_a_success_do_not() {
 }
 
 #[test]
+fn text_that_is_slowed_down_has_a_quarter_of_what_is_granted() {
+    assert_eq!([None, Some(4.0), Some(0.5)].map(rest), [3, 3, 7]);
+    assert_eq!([Some(0.0), Some(f64::MAX)].map(rest), [39, 3]);
+}
+
+#[test]
 fn a_line_rests_where_text_is_slowed_down_and_is_not_late_for_it() {
     // Longer than the work, shorter than work and rests.
     let config = CONFIG.replace("timeout-ms = 10", "timeout-ms = 600");
@@ -267,7 +273,7 @@ fn a_line_rests_where_text_is_slowed_down_and_is_not_late_for_it() {
         .set(slow.expect("a level") as u8, false);
     let started = Instant::now();
     assert!(bench.read(1).is_ok());
-    assert!(started.elapsed() >= 4 * PLOD * (1 + REST));
+    assert!(started.elapsed() >= 4 * PLOD * (1 + rest(None)));
     bench.end();
 }
 
